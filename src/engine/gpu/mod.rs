@@ -1,0 +1,1 @@
+//! The GPU engine: wgpu compute shaders. The only place that names wgpu.

@@ -1,0 +1,232 @@
+//! Engines run compiled optical systems on batches: [`cpu`] (portable, and the `f64` reference) and [`gpu`].
+
+pub mod cpu;
+pub mod gpu;
+mod error;
+mod program;
+
+pub use error::EngineError;
+pub use program::{
+    Affine, Camera, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout, Relay, Scoring,
+};
+
+use ndarray::Array2;
+
+use crate::optics::Field;
+
+/// 8-bit images with labels, row-major, all of one size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageSet {
+    /// Rows and columns of an image.
+    pub size: [usize; 2],
+    /// `len * rows * cols` gray values.
+    pub pixels: Vec<u8>,
+    /// One class per image.
+    pub labels: Vec<u8>,
+}
+
+impl ImageSet {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// An image set that an engine holds (uploaded once).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetId(pub usize);
+
+/// Which samples run, and what their noise is keyed by.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The image set.
+    pub set: SetId,
+    /// Image numbers in the set; at most the `max_batch` of [`Engine::load`].
+    pub indices: &'a [u32],
+    /// Noise key: run seed.
+    pub seed: u64,
+    /// Noise key: step number. The sample key is the position in `indices`.
+    pub step: u64,
+}
+
+/// How an update is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Update {
+    /// Adam (Kingma & Ba 2015) with bias correction; `t` counts from 1.
+    Adam {
+        /// Learning rate, radians.
+        rate: f64,
+        /// Decay of the first moment.
+        beta1: f64,
+        /// Decay of the second moment.
+        beta2: f64,
+        /// Added to the root of the second moment.
+        epsilon: f64,
+        /// Number of this update, from 1.
+        t: u64,
+    },
+    /// Gradient descent with momentum: `v = momentum v + g`, `phi -= rate v`.
+    Sgd {
+        /// Learning rate, radians per unit gradient.
+        rate: f64,
+        /// Momentum, 0..1.
+        momentum: f64,
+    },
+}
+
+/// Trainable state: phases in radians and the optimiser's moments, one array per mask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Commanded phases.
+    pub phases: Vec<Array2<f32>>,
+    /// First moment (Adam) or velocity (SGD).
+    pub first: Vec<Array2<f32>>,
+    /// Second moment (Adam), zero for SGD.
+    pub second: Vec<Array2<f32>>,
+}
+
+impl State {
+    /// State with these phases and moments of zero.
+    pub fn fresh(phases: Vec<Array2<f32>>) -> Self {
+        let zeros: Vec<_> = phases.iter().map(|p| Array2::zeros(p.raw_dim())).collect();
+        Self { phases, first: zeros.clone(), second: zeros }
+    }
+}
+
+/// Sums over the training samples since they were last taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Sum of losses.
+    pub loss: f64,
+    /// Samples whose largest score is their label's.
+    pub correct: u64,
+    /// Samples.
+    pub samples: u64,
+}
+
+/// What inference says of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inference {
+    /// Region energies, `[samples, regions]`.
+    pub energies: Array2<f64>,
+    /// Class scores `s_c` (without the loss's scale), `[samples, classes]`.
+    pub scores: Array2<f64>,
+    /// Loss of every sample.
+    pub losses: Vec<f64>,
+    /// Class of the largest score (the first, if several are equal).
+    pub predictions: Vec<u8>,
+}
+
+/// Gradients and recorded fields of one batch, for tests, cosines and pictures; never in the training loop.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// Mean loss.
+    pub loss: f64,
+    /// `dL/dphi`, mean over the batch, one per mask.
+    pub gradients: Vec<Array2<f64>>,
+    /// `fields[l][b]` is `U_l` of sample `b` as recorded, `l = 0..=L`.
+    pub fields: Vec<Vec<Field>>,
+}
+
+/// What an engine runs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// `"cpu"` or `"gpu"`.
+    pub engine: &'static str,
+    /// Device name, as a person knows it.
+    pub name: String,
+    /// `"f32"` or `"f64"`.
+    pub precision: &'static str,
+    /// Threads, driver, back end: whatever tells devices apart.
+    pub detail: String,
+}
+
+/// Runs a [`Program`] on batches. Between [`Engine::load`] and the next nothing is allocated per step, and
+/// [`Engine::train`] reads nothing back.
+pub trait Engine: Send {
+    /// The device.
+    fn device(&self) -> &DeviceInfo;
+
+    /// The smallest supported transform length that is at least `minimum`.
+    ///
+    /// # Errors
+    /// [`EngineError::Length`] when none is.
+    fn transform_length(&self, minimum: usize) -> Result<usize, EngineError>;
+
+    /// Bytes of device memory that [`Engine::load`] would take.
+    fn memory_needed(&self, program: &Program, max_batch: usize) -> u64;
+
+    /// Uploads a program and allocates all that batches of up to `max_batch` samples need. Phases start at zero.
+    ///
+    /// # Errors
+    /// Unsupported lengths, too little memory, arrays of the wrong shape, NaN in an array.
+    fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError>;
+
+    /// Uploads an image set; it stays until [`Engine::clear_sets`].
+    ///
+    /// # Errors
+    /// Too little memory.
+    fn upload(&mut self, images: &ImageSet) -> Result<SetId, EngineError>;
+
+    /// Forgets all image sets.
+    fn clear_sets(&mut self);
+
+    /// Replaces phases and moments.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`], [`EngineError::NotFinite`] with layer and pixel.
+    fn set_state(&mut self, state: &State) -> Result<(), EngineError>;
+
+    /// Reads phases and moments.
+    ///
+    /// # Errors
+    /// A lost device.
+    fn state(&mut self) -> Result<State, EngineError>;
+
+    /// The complex masks the phases give, one per [`Program::masks`] entry.
+    ///
+    /// # Errors
+    /// A lost device.
+    fn masks(&mut self) -> Result<Vec<Field>, EngineError>;
+
+    /// Sets the exposures of the camera; all levels are 1 after [`Engine::load`].
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] when the number of hops differs.
+    fn set_exposure(&mut self, exposure: &Exposure) -> Result<(), EngineError>;
+
+    /// One training step: data pass, loss, error pass, gradient, update, new masks. Adds to the tally.
+    ///
+    /// # Errors
+    /// Wrong batch sizes, a lost device.
+    fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError>;
+
+    /// Takes (and clears) the sums of the steps since the last call. This waits for the device.
+    ///
+    /// # Errors
+    /// A lost device.
+    fn take_tally(&mut self) -> Result<Tally, EngineError>;
+
+    /// Data pass and readout only.
+    ///
+    /// # Errors
+    /// Wrong batch sizes, a lost device.
+    fn infer(&mut self, batch: Batch<'_>) -> Result<Inference, EngineError>;
+
+    /// Data pass and error pass with everything kept; no update, no tally.
+    ///
+    /// # Errors
+    /// Wrong batch sizes, a lost device.
+    fn trace(&mut self, batch: Batch<'_>) -> Result<Trace, EngineError>;
+
+    /// Data pass of given fields instead of images, noise-free whatever the camera: returns `U_L` of each.
+    ///
+    /// # Errors
+    /// Wrong shapes or batch sizes, a lost device.
+    fn propagate(&mut self, fields: &[Field]) -> Result<Vec<Field>, EngineError>;
+}

@@ -1,0 +1,225 @@
+//! What an engine runs: a compiled optical system, made of arrays only.
+//!
+//! An engine knows nothing of lenses, misalignments or look-up tables: [`crate::twin`] has compiled all of that
+//! into the masks and transfer functions here, so that the imperfect system costs what the perfect one does.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, Array3};
+
+use crate::optics::Field;
+
+/// A compiled optical system. All arrays are `f64`; an engine stores them in its own precision.
+///
+/// Data pass, for hop `l = 1..=L` (index `l - 1` in [`Program::hops`]), with `U_0` from [`Input`]:
+///
+/// ```text
+/// V_l = M_l U_{l-1}                  (V_l = U_{l-1} where the hop has no mask)
+/// U_l = camera( A_l . T_l V_l )      T = crop . IDFT2 . H . DFT2 . zero-pad
+/// ```
+///
+/// Error pass, for `l = L..=1`, with `e_L = g = dL/dU_L`:
+///
+/// ```text
+/// E_l = camera( A'_l . T'_l (B'_l . e_l) )
+/// dL/dphi_l = -2 Im( E_l . V_l )
+/// e_{l-1} = M_l E_l                  (e_{l-1} = E_l where the hop has no mask)
+/// ```
+///
+/// `T'`, `A'`, `B'` are [`ErrorHop`]: equal to the data pass for fully forward mode (`B' = 1`), transposed for
+/// the exact adjoint (`H'(f) = H(-f)`, `B' = A`, `A' = 1`). `.` is the pixelwise product, without conjugates.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Pixels that hold light: `[rows, cols]`.
+    pub shape: [usize; 2],
+    /// Transform lengths `[rows, cols]`, at least `shape`; light sits at the origin of the padded grid.
+    pub padded: [usize; 2],
+    /// How an image becomes `U_0`.
+    pub input: Input,
+    /// Transfer functions `H[fy, fx]` of shape `padded`, in DFT order, *without* the `1 / (Mr Mc)` of the inverse
+    /// transform: engines fold that in.
+    pub transfers: Vec<Arc<Field>>,
+    /// Free-space hops in the order light takes them.
+    pub hops: Vec<Hop>,
+    /// One phase modulator per trainable mask; [`Hop::mask`] indexes this list.
+    pub masks: Vec<Modulator>,
+    /// What is made of the last field.
+    pub readout: Readout,
+    /// How fields are measured; `None`: exactly.
+    pub camera: Option<Camera>,
+    /// What passes on from hop to hop when there is a camera.
+    pub relay: Relay,
+}
+
+/// One stretch of free space and what stands at its two ends.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// The mask passed before the stretch.
+    pub mask: Option<usize>,
+    /// `H` of the data pass, an index into [`Program::transfers`].
+    pub transfer: usize,
+    /// Multiplier `A` after propagation (camera-side aberration and transmission), shape [`Program::shape`].
+    pub after: Option<Arc<Field>>,
+    /// The same hop on the way of the error.
+    pub error: ErrorHop,
+}
+
+/// A hop of the error pass.
+#[derive(Clone, Debug)]
+pub struct ErrorHop {
+    /// `H'`, an index into [`Program::transfers`].
+    pub transfer: usize,
+    /// Multiplier `B'` before propagation.
+    pub before: Option<Arc<Field>>,
+    /// Multiplier `A'` after propagation.
+    pub after: Option<Arc<Field>>,
+}
+
+/// How an 8-bit image is loaded: `U_0 = source . encode(resampled image / 255)`.
+///
+/// The image fills the window by bilinear interpolation with pixel centres aligned: window pixel `(r, c)` reads the
+/// image at `((r + 0.5) h / window_rows - 0.5, ...)`, clamped to the border. Outside the window the gray value is 0.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The illuminating field on the loading modulator.
+    pub source: Arc<Field>,
+    /// Image size in pixels, `[rows, cols]`.
+    pub image: [usize; 2],
+    /// First row and column of the window.
+    pub origin: [usize; 2],
+    /// Rows and columns of the window.
+    pub window: [usize; 2],
+    /// What the gray value modulates.
+    pub encoding: Encoding,
+}
+
+/// What a gray value `a` in 0..=1 does to the source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Encoding {
+    /// Amplitude `a`.
+    Amplitude,
+    /// Phase `range * a`, radians.
+    Phase {
+        /// Phase of white, radians.
+        range: f64,
+    },
+}
+
+/// A phase modulator: from commanded phase to complex mask, in this order.
+///
+/// 1. wrap to `0..2 pi`; with [`Modulator::levels`] `n`, round to the nearest of `n` levels `2 pi k / n` (`k = n` is `0`);
+/// 2. look-up table, linear between its entries: entry `k` of `lut` is the phase at command `2 pi k / (len - 1)`;
+/// 3. cross-talk: the phase is convolved, rows then columns, with the symmetric kernel `[k_R .. k_1 k_0 k_1 .. k_R]`, border repeated;
+/// 4. `m = gain exp(i phase) + leak`;
+/// 5. resampling by [`Affine`], bilinear on the complex values, zero outside;
+/// 6. times `factor`.
+#[derive(Clone, Debug, Default)]
+pub struct Modulator {
+    /// Number of phase levels in `2 pi`; `None`: continuous.
+    pub levels: Option<u32>,
+    /// Phase response in radians at equally spaced commands in `0..=2 pi`, at least two entries; `None`: ideal.
+    pub lut: Option<Arc<[f64]>>,
+    /// Cross-talk kernel `k_0, k_1, .., k_R` with `k_0 + 2 sum k_r = 1`; empty: none.
+    pub crosstalk: Vec<f64>,
+    /// Amplitude of the unmodulated part (zero order); the modulated part has `sqrt(1 - leak^2)`.
+    pub leak: f64,
+    /// Where the mask is sampled: roll, magnification, shift of the mask.
+    pub resample: Option<Affine>,
+    /// Static aberration and amplitude profile, shape [`Program::shape`].
+    pub factor: Option<Arc<Field>>,
+}
+
+/// Mask pixel `(r, c)` takes the commanded mask at `(m00 r + m01 c + t0, m10 r + m11 c + t1)`, in pixels from `(0, 0)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Affine {
+    /// `[[m00, m01], [m10, m11]]`.
+    pub matrix: [[f64; 2]; 2],
+    /// `[t0, t1]`.
+    pub offset: [f64; 2],
+}
+
+/// Detector regions, and the loss made of them.
+#[derive(Clone, Debug)]
+pub struct Readout {
+    /// Region of every pixel: 0 is none, `k + 1` is region `k`. Shape [`Program::shape`].
+    pub map: Arc<Array2<u16>>,
+    /// Number of regions; `classes`, or `2 classes` with [`Scoring::Differential`].
+    pub regions: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// How region energies become scores.
+    pub scoring: Scoring,
+    /// What is minimised.
+    pub loss: Loss,
+}
+
+/// From region energies `S_r = sum |U_L|^2` to class scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scoring {
+    /// `s_c = S_c / sum_k S_k`.
+    Normalised,
+    /// `s_c = (S_2c - S_2c+1) / (S_2c + S_2c+1)` (Li et al. 2019).
+    Differential,
+}
+
+/// The loss of one sample; a batch has the mean.
+#[derive(Clone, Debug)]
+pub enum Loss {
+    /// Softmax cross-entropy of `scale * s_c`.
+    CrossEntropy {
+        /// Inverse temperature.
+        scale: f64,
+    },
+    /// `mean over pixels (I / I_in - target[class])^2`, `I = |U_L|^2`, `I_in` the mean of `|U_0|^2`.
+    Mse {
+        /// Target intensity of every class, `[classes, rows, cols]`, in units of `I_in`.
+        targets: Arc<Array3<f32>>,
+    },
+}
+
+/// Complex-field camera: four frames, reference phase `0, 90, 180, 270` degrees.
+///
+/// A field `U` whose expected rms is `s` (see [`Exposure`]) is measured in units of `s`:
+///
+/// ```text
+/// e_k  = electrons |U/s + reference i^k|^2                       photo-electrons (quantum efficiency included)
+/// e_k += sqrt(e_k + read_noise^2) n_k                             n_k standard normal
+/// c_k  = round( clamp(e_k + pedestal, 0, full_well) / lsb )       lsb = full_well / (2^adc_bits - 1)
+/// U    = s ((c_0 - c_2) + i (c_1 - c_3)) lsb / (4 reference electrons)
+/// ```
+///
+/// (`I_1 - I_3 = 4 r Im U` with `U + r i^k`.) The normal numbers are [`crate::device::noise`]'s, the same on both engines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Camera {
+    /// Photo-electrons a frame for unit intensity (`|U/s|^2 = 1`, no reference).
+    pub electrons: f64,
+    /// Reference amplitude in units of `s`.
+    pub reference: f64,
+    /// Read noise, electrons rms.
+    pub read_noise: f64,
+    /// Full-well capacity, electrons.
+    pub full_well: f64,
+    /// Bits of the analogue-to-digital converter; 0: no quantisation (clipping stays).
+    pub adc_bits: u32,
+    /// Electronic offset in electrons, so that read noise is not cut at zero.
+    pub pedestal: f64,
+}
+
+/// Exposure of every measurement: the rms of the field at hop `l` relative to that of the field loaded at the start
+/// of the pass (`U_0`, or `g`). The field scale of a sample is `s = level[l] * rms(start field)`, rms over [`Program::shape`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exposure {
+    /// Data pass, hop 1..=L.
+    pub data: Vec<f64>,
+    /// Error pass, same order (hop 1..=L).
+    pub error: Vec<f64>,
+}
+
+/// What passes on from hop to hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relay {
+    /// The measured field is loaded again (`reload` hardware).
+    Measured,
+    /// Light itself passes on; measurements only observe it (`cascade` hardware).
+    Optical,
+}

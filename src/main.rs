@@ -1,0 +1,3 @@
+//! The `ffm` command.
+
+fn main() {}
