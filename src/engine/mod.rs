@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod gpu;
+mod check;
 mod error;
 mod program;
 
