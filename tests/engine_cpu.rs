@@ -48,7 +48,8 @@ fn fields_equal_the_plain_formula() {
         for b in 0..3 {
             let mut u = trace.fields[0][b].clone();
             for (l, hop) in p.hops.iter().enumerate() {
-                u = plain_propagate(&(&u * &masks[l]), &p.transfers[hop.transfer]) * &**hop.after.as_ref().unwrap();
+                u = plain_propagate(&(&u * &masks[l]), &p.transfers[hop.transfer])
+                    * &**hop.after.as_ref().unwrap();
                 assert!(field_error([&trace.fields[l + 1][b]], [&u]) < 1e-12, "{shape:?} hop {l}");
             }
         }
@@ -66,7 +67,9 @@ fn fields_equal_the_plain_formula() {
 #[test]
 fn propagate_equals_the_plain_formula() {
     let p = program(&Setup { layers: 1, shape: [48, 64], ..Setup::default() });
-    let u = Array2::from_shape_fn((48, 64), |(r, c)| Complex64::new(common::uniform(1, r * 64 + c), common::uniform(2, c)));
+    let u = Array2::from_shape_fn((48, 64), |(r, c)| {
+        Complex64::new(common::uniform(1, r * 64 + c), common::uniform(2, c))
+    });
     let mut engine = CpuEngine::<f64>::new(1).unwrap();
     engine.load(&p, 1).unwrap();
     let out = engine.propagate(std::slice::from_ref(&u)).unwrap();
@@ -74,7 +77,13 @@ fn propagate_equals_the_plain_formula() {
 }
 
 /// Loss at phases moved by `h` at one pixel, by inference.
-fn loss_at(engine: &mut dyn Engine, set: ffm_twin::engine::SetId, base: &[Array2<f32>], at: (usize, usize, usize), h: f32) -> f64 {
+fn loss_at(
+    engine: &mut dyn Engine,
+    set: ffm_twin::engine::SetId,
+    base: &[Array2<f32>],
+    at: (usize, usize, usize),
+    h: f32,
+) -> f64 {
     let mut moved = base.to_vec();
     moved[at.0][[at.1, at.2]] += h;
     engine.set_state(&State::fresh(moved)).unwrap();
@@ -98,7 +107,8 @@ fn the_exact_adjoint_equals_central_differences() {
         let base = phases(p.shape, p.masks.len(), 70);
         let gradient = engine.trace(batch(set, &[0, 1, 2])).unwrap().gradients;
         let rms = (gradient.iter().map(|g| g.mapv(|v| v * v).sum()).sum::<f64>()
-            / (gradient.len() * gradient[0].len()) as f64).sqrt();
+            / (gradient.len() * gradient[0].len()) as f64)
+            .sqrt();
         // f32 phases carry steps of 2^-7 exactly; the error of the difference is h^2/6 of the third derivative.
         let h = 0.007_812_5_f32;
         for l in 0..p.masks.len() {
@@ -137,6 +147,8 @@ fn ffm_cosine(setup: Setup, camera: Option<Camera>) -> f64 {
     let gradient = |transposed: bool, camera: Option<Camera>| {
         let mut p = program(&Setup { transposed, ..setup.clone() });
         p.camera = camera;
+        // Measurements observe: noise enters the product of fields, and is not loaded again.
+        p.relay = Relay::Optical;
         let mut engine = CpuEngine::<f32>::new(2).unwrap();
         let set = prepare(&mut engine, &p, 8, 90);
         let indices: Vec<u32> = (0..8).collect();
@@ -176,7 +188,8 @@ fn ffm_fails_where_real_ffm_fails_field_noise() {
         let r: f64 = 2.0;
         let variance = 10f64.powf(-db / 10.0);
         let electrons = 4.0 * (r * r + 1.0) / (16.0 * r * r * variance);
-        let camera = Camera { electrons, reference: r, read_noise: 0.0, full_well: 1e9, adc_bits: 0, pedestal: 1e6 };
+        let camera =
+            Camera { electrons, reference: r, read_noise: 0.0, full_well: 1e9, adc_bits: 0, pedestal: 1e6 };
         ffm_cosine(Setup::default(), Some(camera))
     };
     let cosines = [30.0, 20.0, 10.0, 0.0].map(at);
@@ -189,7 +202,14 @@ fn ffm_fails_where_real_ffm_fails_field_noise() {
 #[test]
 fn results_do_not_depend_on_threads() {
     let mut p = program(&Setup::default());
-    p.camera = Some(Camera { electrons: 500.0, reference: 2.0, read_noise: 2.47, full_well: 1e4, adc_bits: 12, pedestal: 50.0 });
+    p.camera = Some(Camera {
+        electrons: 500.0,
+        reference: 2.0,
+        read_noise: 2.47,
+        full_well: 1e4,
+        adc_bits: 12,
+        pedestal: 50.0,
+    });
     let run = |threads| {
         let mut engine = CpuEngine::<f32>::new(threads).unwrap();
         let set = prepare(&mut engine, &p, 21, 10);
@@ -206,7 +226,11 @@ fn results_do_not_depend_on_threads() {
 
 #[test]
 fn training_lowers_the_loss() {
-    for setup in [Setup::default(), Setup { scoring: Scoring::Differential, ..Setup::default() }, Setup { mse: true, ..Setup::default() }] {
+    for setup in [
+        Setup::default(),
+        Setup { scoring: Scoring::Differential, ..Setup::default() },
+        Setup { mse: true, ..Setup::default() },
+    ] {
         let p = program(&setup);
         let mut engine = CpuEngine::<f32>::new(2).unwrap();
         let set = prepare(&mut engine, &p, 20, 10);
@@ -229,7 +253,14 @@ fn a_cascade_is_not_disturbed_by_its_measurements() {
         let set = prepare(&mut engine, &p, 1, 10);
         engine.trace(batch(set, &[0])).unwrap()
     };
-    p.camera = Some(Camera { electrons: 50.0, reference: 2.0, read_noise: 0.0, full_well: 1e9, adc_bits: 0, pedestal: 1e6 });
+    p.camera = Some(Camera {
+        electrons: 50.0,
+        reference: 2.0,
+        read_noise: 0.0,
+        full_well: 1e9,
+        adc_bits: 0,
+        pedestal: 1e6,
+    });
     let last = p.hops.len();
     let errors = [Relay::Optical, Relay::Measured].map(|relay| {
         p.relay = relay;
@@ -250,7 +281,10 @@ fn bad_input_is_refused_with_a_name() {
     let mut bad = phases(p.shape, 3, 1);
     bad[1][[5, 7]] = f32::NAN;
     let message = engine.set_state(&State::fresh(bad)).unwrap_err().to_string();
-    assert!(message.contains("layer 2") && message.contains("row 5") && message.contains("column 7"), "{message}");
+    assert!(
+        message.contains("layer 2") && message.contains("row 5") && message.contains("column 7"),
+        "{message}"
+    );
     let message = engine.set_state(&State::fresh(phases([32, 64], 3, 1))).unwrap_err().to_string();
     assert!(message.contains("[64, 64]") && message.contains("[32, 64]"), "{message}");
     let set = engine.upload(&images(2, 10)).unwrap();

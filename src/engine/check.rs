@@ -10,7 +10,11 @@ pub(super) fn nothing_loaded(device: &str) -> EngineError {
     EngineError::Device { device: device.into(), reason: "no program is loaded".into() }
 }
 
-fn shape(what: impl Into<String>, expected: impl std::fmt::Debug, actual: impl std::fmt::Debug) -> EngineError {
+fn shape(
+    what: impl Into<String>,
+    expected: impl std::fmt::Debug,
+    actual: impl std::fmt::Debug,
+) -> EngineError {
     EngineError::Shape { what: what.into(), expected: format!("{expected:?}"), actual: format!("{actual:?}") }
 }
 
@@ -29,7 +33,8 @@ pub(super) fn next_fast_length(minimum: usize) -> usize {
 
 /// Number of pixel arrays (complex, [`Program::shape`]) in a program besides masks: source, factors, multipliers.
 pub(super) fn pixel_arrays(program: &Program) -> usize {
-    let hop = |h: &super::Hop| [&h.after, &h.error.before, &h.error.after].iter().filter(|a| a.is_some()).count();
+    let hop =
+        |h: &super::Hop| [&h.after, &h.error.before, &h.error.after].iter().filter(|a| a.is_some()).count();
     let factors = program.masks.iter().filter(|m| m.factor.is_some()).count();
     1 + factors + program.hops.iter().map(hop).sum::<usize>()
 }
@@ -46,7 +51,8 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
         return Err(shape("transform lengths", format!("at least {:?}", p.shape), p.padded));
     }
     let end = [0, 1].map(|k| p.input.origin[k] + p.input.window[k]);
-    if end[0] > p.shape[0] || end[1] > p.shape[1] || p.input.image.contains(&0) || p.input.window.contains(&0) {
+    if end[0] > p.shape[0] || end[1] > p.shape[1] || p.input.image.contains(&0) || p.input.window.contains(&0)
+    {
         return Err(shape("input window", format!("inside {:?}", p.shape), end));
     }
     array("source", 0, &p.input.source, p.shape)?;
@@ -54,15 +60,21 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
         array("transfer function", k + 1, h, p.padded)?;
     }
     for (l, hop) in p.hops.iter().enumerate() {
-        for (what, a) in
-            [("camera-side multiplier", &hop.after), ("error multiplier", &hop.error.before), ("error multiplier", &hop.error.after)]
-        {
+        for (what, a) in [
+            ("camera-side multiplier", &hop.after),
+            ("error multiplier", &hop.error.before),
+            ("error multiplier", &hop.error.after),
+        ] {
             if let Some(a) = a {
                 array(what, l + 1, a, p.shape)?;
             }
         }
         if hop.transfer >= p.transfers.len() || hop.error.transfer >= p.transfers.len() {
-            return Err(shape("transfer index", format!("below {}", p.transfers.len()), hop.transfer.max(hop.error.transfer)));
+            return Err(shape(
+                "transfer index",
+                format!("below {}", p.transfers.len()),
+                hop.transfer.max(hop.error.transfer),
+            ));
         }
         if hop.mask.is_some_and(|m| m >= p.masks.len()) {
             return Err(shape("mask index", format!("below {}", p.masks.len()), hop.mask));
@@ -99,7 +111,9 @@ fn array(what: &'static str, layer: usize, a: &Field, expected: [usize; 2]) -> R
 
 /// Shapes and finiteness of a state.
 pub(super) fn state(state: &State, p: &Program) -> Result<(), EngineError> {
-    for (what, arrays) in [("phase", &state.phases), ("first moment", &state.first), ("second moment", &state.second)] {
+    for (what, arrays) in
+        [("phase", &state.phases), ("first moment", &state.first), ("second moment", &state.second)]
+    {
         if arrays.len() != p.masks.len() {
             return Err(shape(format!("number of masks ({what})"), p.masks.len(), arrays.len()));
         }
@@ -128,7 +142,9 @@ pub(super) fn batch<'a>(
     p: &Program,
     max_batch: usize,
 ) -> Result<&'a ImageSet, EngineError> {
-    let set = sets.get(batch.set.0).ok_or_else(|| shape("image set", format!("below {}", sets.len()), batch.set.0))?;
+    let set = sets
+        .get(batch.set.0)
+        .ok_or_else(|| shape("image set", format!("below {}", sets.len()), batch.set.0))?;
     images(set, p)?;
     let n = batch.indices.len();
     if n == 0 || n > max_batch {

@@ -5,7 +5,8 @@ use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
 use ffm_twin::engine::{
-    Batch, Encoding, Engine, ErrorHop, Hop, ImageSet, Input, Loss, Modulator, Program, Readout, Relay, Scoring, SetId, State,
+    Batch, Encoding, Engine, ErrorHop, Hop, ImageSet, Input, Loss, Modulator, Program, Readout, Relay,
+    Scoring, SetId, State,
 };
 use ffm_twin::optics::Field;
 use ndarray::{Array2, Array3};
@@ -13,7 +14,7 @@ use num_complex::Complex64;
 
 /// What a test program is made of.
 #[derive(Clone)]
-pub struct Setup {
+pub(crate) struct Setup {
     pub shape: [usize; 2],
     pub padding: usize,
     pub layers: usize,
@@ -21,11 +22,11 @@ pub struct Setup {
     pub distance: f64,
     pub scoring: Scoring,
     pub mse: bool,
-    /// Camera shift in metres along x and y: makes `H` odd.
+    /// Camera shift along x in metres: makes `H` odd.
     pub shift: f64,
     /// Whether the error pass is the exact transpose.
     pub transposed: bool,
-    /// One-sided pixel-plane aberration of every hop, radians rms.
+    /// One-sided pixel-plane aberration, radians rms; one camera sees every hop.
     pub camera_aberration: f64,
 }
 
@@ -49,31 +50,31 @@ impl Default for Setup {
 pub const WAVELENGTH: f64 = 532e-9;
 
 /// Uniform numbers in 0..1 from a counter.
-pub fn uniform(seed: u64, i: usize) -> f64 {
+pub(crate) fn uniform(seed: u64, i: usize) -> f64 {
     let w = ffm_twin::device::noise::pcg4d([seed as u32, (seed >> 32) as u32, i as u32, 17]);
     f64::from(w[0]) / f64::from(u32::MAX)
 }
 
 /// Angular-spectrum transfer function in DFT order, with a lateral shift.
-pub fn transfer(padded: [usize; 2], pitch: f64, z: f64, shift: f64) -> Field {
+pub(crate) fn transfer(padded: [usize; 2], pitch: f64, z: f64, shift: f64) -> Field {
     let f = |k: usize, n: usize| if 2 * k < n { k as f64 } else { k as f64 - n as f64 } / (n as f64 * pitch);
     Array2::from_shape_fn((padded[0], padded[1]), |(r, c)| {
         let (fy, fx) = (f(r, padded[0]), f(c, padded[1]));
         let s = WAVELENGTH * WAVELENGTH * (fx * fx + fy * fy);
-        let phase = -TAU / WAVELENGTH * z * s / (1.0 + (1.0 - s).sqrt()) - TAU * (fx + fy) * shift;
+        let phase = -TAU / WAVELENGTH * z * s / (1.0 + (1.0 - s).sqrt()) - TAU * fx * shift;
         Complex64::cis(phase)
     })
 }
 
 /// `H(-f)`.
-pub fn reversed(h: &Field) -> Field {
+pub(crate) fn reversed(h: &Field) -> Field {
     let (n, m) = h.dim();
     Array2::from_shape_fn((n, m), |(r, c)| h[[(n - r) % n, (m - c) % m]])
 }
 
 /// A smooth phase screen of the given rms, as a complex factor.
-pub fn screen(shape: [usize; 2], rms: f64, seed: u64) -> Field {
-    let wave = |i: usize| 4.0 * uniform(seed, i) - 2.0;
+pub(crate) fn screen(shape: [usize; 2], rms: f64, seed: u64) -> Field {
+    let wave = |i: usize| 6.0 * uniform(seed, i) - 3.0;
     let raw = Array2::from_shape_fn((shape[0], shape[1]), |(r, c)| {
         let (y, x) = (r as f64 / shape[0] as f64, c as f64 / shape[1] as f64);
         (0..6).map(|k| (TAU * (wave(3 * k) * x + wave(3 * k + 1) * y + wave(3 * k + 2))).cos()).sum::<f64>()
@@ -84,13 +85,13 @@ pub fn screen(shape: [usize; 2], rms: f64, seed: u64) -> Field {
 }
 
 /// The program of a setup.
-pub fn program(s: &Setup) -> Program {
+pub(crate) fn program(s: &Setup) -> Program {
     let [rows, cols] = s.shape;
     let padded = [rows * s.padding, cols * s.padding];
     let h = Arc::new(transfer(padded, s.pitch, s.distance, s.shift));
     let transfers = if s.transposed { vec![h.clone(), Arc::new(reversed(&h))] } else { vec![h] };
     let hop = |l: usize| {
-        let side = (s.camera_aberration > 0.0).then(|| Arc::new(screen(s.shape, s.camera_aberration, 100 + l as u64)));
+        let side = (s.camera_aberration > 0.0).then(|| Arc::new(screen(s.shape, s.camera_aberration, 100)));
         let error = if s.transposed {
             ErrorHop { transfer: 1, before: side.clone(), after: None }
         } else {
@@ -118,7 +119,11 @@ pub fn program(s: &Setup) -> Program {
             regions,
             classes,
             scoring: s.scoring,
-            loss: if s.mse { Loss::Mse { targets: Arc::new(targets(s.shape, classes)) } } else { Loss::CrossEntropy { scale: 10.0 } },
+            loss: if s.mse {
+                Loss::Mse { targets: Arc::new(targets(s.shape, classes)) }
+            } else {
+                Loss::CrossEntropy { scale: 10.0 }
+            },
         },
         camera: None,
         relay: Relay::Measured,
@@ -126,7 +131,7 @@ pub fn program(s: &Setup) -> Program {
 }
 
 /// Ten squares in rows of 3, 4, 3.
-pub fn regions_343([rows, cols]: [usize; 2]) -> Array2<u16> {
+pub(crate) fn regions_343([rows, cols]: [usize; 2]) -> Array2<u16> {
     let mut map = Array2::zeros((rows, cols));
     let (h, w) = (rows / 10, cols / 10);
     let mut region = 0;
@@ -143,11 +148,14 @@ pub fn regions_343([rows, cols]: [usize; 2]) -> Array2<u16> {
 
 fn targets([rows, cols]: [usize; 2], classes: usize) -> Array3<f32> {
     let map = regions_343([rows, cols]);
-    Array3::from_shape_fn((classes, rows, cols), |(k, r, c)| if usize::from(map[[r, c]]) == k + 1 { 2.0 } else { 0.0 })
+    Array3::from_shape_fn(
+        (classes, rows, cols),
+        |(k, r, c)| if usize::from(map[[r, c]]) == k + 1 { 2.0 } else { 0.0 },
+    )
 }
 
 /// Blobs with labels 0..classes.
-pub fn images(n: usize, classes: usize) -> ImageSet {
+pub(crate) fn images(n: usize, classes: usize) -> ImageSet {
     let mut pixels = Vec::with_capacity(n * 784);
     for b in 0..n {
         let (cy, cx) = (6.0 + 16.0 * uniform(1, b), 6.0 + 16.0 * uniform(2, b));
@@ -161,7 +169,7 @@ pub fn images(n: usize, classes: usize) -> ImageSet {
 }
 
 /// Random phases in 0..2 pi.
-pub fn phases(shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
+pub(crate) fn phases(shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
     let one = |l: usize| {
         Array2::from_shape_fn((shape[0], shape[1]), |(r, c)| {
             (2.0 * PI * uniform(seed + l as u64, r * shape[1] + c)) as f32
@@ -171,19 +179,22 @@ pub fn phases(shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
 }
 
 /// Loads program, images and random phases into an engine.
-pub fn prepare(engine: &mut dyn Engine, p: &Program, batch: usize, phase_seed: u64) -> SetId {
+pub(crate) fn prepare(engine: &mut dyn Engine, p: &Program, batch: usize, phase_seed: u64) -> SetId {
     engine.load(p, batch).unwrap();
     engine.set_state(&State::fresh(phases(p.shape, p.masks.len(), phase_seed))).unwrap();
     engine.upload(&images(batch, p.readout.classes)).unwrap()
 }
 
 /// Images 0..n of a set.
-pub fn batch(set: SetId, indices: &[u32]) -> Batch<'_> {
+pub(crate) fn batch(set: SetId, indices: &[u32]) -> Batch<'_> {
     Batch { set, indices, seed: 5, step: 9 }
 }
 
 /// `|a - b| / |b|` of complex fields.
-pub fn field_error<'a>(a: impl IntoIterator<Item = &'a Field>, b: impl IntoIterator<Item = &'a Field>) -> f64 {
+pub(crate) fn field_error<'a>(
+    a: impl IntoIterator<Item = &'a Field>,
+    b: impl IntoIterator<Item = &'a Field>,
+) -> f64 {
     let (mut top, mut bottom) = (0.0, 0.0);
     for (a, b) in a.into_iter().zip(b) {
         assert_eq!(a.dim(), b.dim());
@@ -194,7 +205,7 @@ pub fn field_error<'a>(a: impl IntoIterator<Item = &'a Field>, b: impl IntoItera
 }
 
 /// `|a - b| / |b|` of real arrays.
-pub fn real_error(a: &[Array2<f64>], b: &[Array2<f64>]) -> f64 {
+pub(crate) fn real_error(a: &[Array2<f64>], b: &[Array2<f64>]) -> f64 {
     assert_eq!(a.len(), b.len());
     let top: f64 = a.iter().zip(b).map(|(a, b)| (a - b).mapv(|v| v * v).sum()).sum();
     let bottom: f64 = b.iter().map(|b| b.mapv(|v| v * v).sum()).sum();
@@ -202,6 +213,6 @@ pub fn real_error(a: &[Array2<f64>], b: &[Array2<f64>]) -> f64 {
 }
 
 /// Cosine between two gradients.
-pub fn cosine(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+pub(crate) fn cosine(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     (a * b).sum() / ((a * a).sum() * (b * b).sum()).sqrt()
 }

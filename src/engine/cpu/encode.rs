@@ -45,7 +45,11 @@ impl<T: Real> Encoder<T> {
             Encoding::Phase { .. } => true,
         };
         // Gray value 0 outside the window: no light (amplitude), or the plain source (phase).
-        if dark { field.copy_from_slice(&self.source) } else { field.fill(Complex::zero()) }
+        if dark {
+            field.copy_from_slice(&self.source)
+        } else {
+            field.fill(Complex::zero())
+        }
         let white = T::of(1.0 / 255.0);
         let gray = |r: usize, c: usize| T::of(f64::from(image[r * self.width + c])) * white;
         for (dy, row) in self.rows.iter().enumerate() {

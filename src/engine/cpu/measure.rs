@@ -24,7 +24,11 @@ pub(super) struct Sensor {
 
 impl Sensor {
     pub(super) fn new(camera: &Camera) -> Self {
-        let code = if camera.adc_bits == 0 { 0.0 } else { camera.full_well / (2f64.powi(camera.adc_bits as i32) - 1.0) };
+        let code = if camera.adc_bits == 0 {
+            0.0
+        } else {
+            camera.full_well / (2f64.powi(camera.adc_bits as i32) - 1.0)
+        };
         Self {
             electrons: camera.electrons as f32,
             reference: camera.reference as f32,

@@ -21,8 +21,8 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::{
-    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally, Trace, Update,
-    check,
+    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
+    Trace, Update, check,
 };
 use crate::device::noise::step_key;
 use crate::optics::Field;
@@ -88,7 +88,8 @@ impl<T: Real> CpuEngine<T> {
                 *sum += power;
             }
         }
-        let level = |sum: &f64, start: f64| if start > 0.0 && *sum > 0.0 { (sum / start).sqrt() } else { 1.0 };
+        let level =
+            |sum: &f64, start: f64| if start > 0.0 && *sum > 0.0 { (sum / start).sqrt() } else { 1.0 };
         Ok(Exposure {
             data: sums.data.iter().map(|s| level(s, input)).collect(),
             error: sums.error.iter().map(|s| level(s, error)).collect(),
@@ -185,9 +186,12 @@ impl<T: Real> Engine for CpuEngine<T> {
         let loaded = Loaded::new(program);
         let pixels = loaded.pixels();
         let zeros = vec![Array2::zeros((program.shape[0], program.shape[1])); program.masks.len()];
-        let slot = || Slot { gradients: vec![vec![T::of(0.0); pixels]; program.masks.len()], loss: 0.0, correct: 0 };
+        let slot =
+            || Slot { gradients: vec![vec![T::of(0.0); pixels]; program.masks.len()], loss: 0.0, correct: 0 };
         let mut run = Run {
-            workspaces: (0..self.pool.current_num_threads()).map(|_| Mutex::new(Workspace::new(program, &loaded))).collect(),
+            workspaces: (0..self.pool.current_num_threads())
+                .map(|_| Mutex::new(Workspace::new(program, &loaded)))
+                .collect(),
             slots: (0..max_batch.min(SLOTS)).map(|_| slot()).collect(),
             spare: vec![vec![Complex::new(T::of(0.0), T::of(0.0)); pixels]; program.masks.len()],
             state: State::fresh(zeros),
@@ -291,9 +295,12 @@ impl<T: Real> Engine for CpuEngine<T> {
         let (shape, hops, n) = (run.loaded.shape, run.loaded.hops.len(), batch.indices.len());
         let kept: Vec<Mutex<Vec<Field>>> = (0..n).map(|_| Mutex::new(Vec::new())).collect();
         self.pool.install(|| {
-            run.passes(set, batch, |b, ws| *lock(&kept[b]) = ws.fields.iter().map(|f| field(f, shape)).collect());
+            run.passes(set, batch, |b, ws| {
+                *lock(&kept[b]) = ws.fields.iter().map(|f| field(f, shape)).collect()
+            });
         });
-        let samples: Vec<Vec<Field>> = kept.into_iter().map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+        let samples: Vec<Vec<Field>> =
+            kept.into_iter().map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
         let sum = |m: usize, i: usize| run.slots.iter().map(|s| s.gradients[m][i].wide()).sum::<f64>();
         let gradient = |m| Array2::from_shape_fn((shape[0], shape[1]), |(r, c)| sum(m, r * shape[1] + c));
         Ok(Trace {
@@ -342,6 +349,8 @@ fn field<T: Real>(values: &[Complex<T>], [rows, cols]: [usize; 2]) -> Field {
 /// The processor's model name, where the system tells it.
 fn cpu_name() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':').map(|(_, v)| v.trim().to_owned()));
+    let model = info
+        .lines()
+        .find_map(|l| l.strip_prefix("model name")?.split_once(':').map(|(_, v)| v.trim().to_owned()));
     model.unwrap_or_else(|| format!("{} CPU", std::env::consts::ARCH))
 }

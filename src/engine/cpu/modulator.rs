@@ -36,7 +36,13 @@ impl<T: Real> Response<T> {
     }
 
     /// The mask of `phases` (`rows x cols`). `spare` is scratch of the same length as `mask`.
-    pub(super) fn apply(&self, phases: &[f32], [rows, cols]: [usize; 2], mask: &mut [Complex<T>], spare: &mut [Complex<T>]) {
+    pub(super) fn apply(
+        &self,
+        phases: &[f32],
+        [rows, cols]: [usize; 2],
+        mask: &mut [Complex<T>],
+        spare: &mut [Complex<T>],
+    ) {
         if self.plain() {
             unit(phases, self.gain, self.leak, mask);
         } else {

@@ -59,12 +59,25 @@ impl Detectors {
                 _ => runs.push(Run { region, start: at, end: at + 1 }),
             }
         }
-        Self { runs, regions: readout.regions, classes: readout.classes, scoring: readout.scoring, loss: readout.loss.clone() }
+        Self {
+            runs,
+            regions: readout.regions,
+            classes: readout.classes,
+            scoring: readout.scoring,
+            loss: readout.loss.clone(),
+        }
     }
 
     /// Region energies, scores, loss, and the weights of the error source; `input_power` is the mean of `|U_0|^2`,
     /// `share` the part of the batch mean this sample has.
-    pub(super) fn read<T: Real>(&self, y: &[Complex<T>], label: u8, input_power: f64, share: f64, out: &mut Reading) {
+    pub(super) fn read<T: Real>(
+        &self,
+        y: &[Complex<T>],
+        label: u8,
+        input_power: f64,
+        share: f64,
+        out: &mut Reading,
+    ) {
         out.energies.fill(0.0);
         for run in &self.runs {
             out.energies[run.region] += y[run.start..run.end].iter().map(|u| u.norm_sqr()).sum::<T>().wide();
@@ -74,7 +87,8 @@ impl Detectors {
         match &self.loss {
             Loss::CrossEntropy { scale } => {
                 self.cross_entropy(*scale, label, share, out);
-                let norm: f64 = (0..self.regions).map(|r| out.weights[r] * out.weights[r] * out.energies[r]).sum();
+                let norm: f64 =
+                    (0..self.regions).map(|r| out.weights[r] * out.weights[r] * out.energies[r]).sum();
                 out.error_power = norm / y.len() as f64;
             }
             Loss::Mse { .. } => self.squares(y, label, input_power, share, out),
@@ -133,7 +147,14 @@ impl Detectors {
         }
     }
 
-    fn squares<T: Real>(&self, y: &[Complex<T>], label: usize, input_power: f64, share: f64, out: &mut Reading) {
+    fn squares<T: Real>(
+        &self,
+        y: &[Complex<T>],
+        label: usize,
+        input_power: f64,
+        share: f64,
+        out: &mut Reading,
+    ) {
         let (mut loss, mut power) = (0.0, 0.0);
         for (i, u) in y.iter().enumerate() {
             let intensity = u.norm_sqr().wide();
@@ -148,7 +169,8 @@ impl Detectors {
 
     fn difference(&self, pixel: usize, intensity: f64, label: usize, input_power: f64) -> f64 {
         let Loss::Mse { targets } = &self.loss else { return 0.0 };
-        let target = targets.as_slice().map_or(0.0, |t| f64::from(t[label * (t.len() / self.classes) + pixel]));
+        let target =
+            targets.as_slice().map_or(0.0, |t| f64::from(t[label * (t.len() / self.classes) + pixel]));
         ratio(intensity, input_power) - target
     }
 

@@ -20,7 +20,12 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
     let first_mask = p.hops[0].mask.map(|m| &p.masks[m][..]);
     for y in 0..p.shape[0] {
         let line = &mut ws.work[y * p.lines.pitch..(y + 1) * p.lines.pitch];
-        send(p, line, &ws.fields[0][y * cols..(y + 1) * cols], first_mask.map(|m| &m[y * cols..(y + 1) * cols]));
+        send(
+            p,
+            line,
+            &ws.fields[0][y * cols..(y + 1) * cols],
+            first_mask.map(|m| &m[y * cols..(y + 1) * cols]),
+        );
         forward(p, line, &mut ws.scratch);
     }
     for (l, hop) in p.hops.iter().enumerate() {
@@ -120,7 +125,14 @@ fn forward<T: Real>(p: &Loaded<T>, line: &mut [Complex<T>], scratch: &mut super:
     }
 }
 
-fn observe<T: Real>(p: &Loaded<T>, row: &mut [Complex<T>], first: usize, scale: f64, noise: Noise, stage: u32) {
+fn observe<T: Real>(
+    p: &Loaded<T>,
+    row: &mut [Complex<T>],
+    first: usize,
+    scale: f64,
+    noise: Noise,
+    stage: u32,
+) {
     if let (Some(sensor), Some((step, sample))) = (&p.sensor, noise) {
         measure(row, first, scale, sensor, NoiseKey { step, sample, stage });
     }

@@ -14,7 +14,11 @@ const CHUNK: usize = 4096;
 pub(super) fn apply<T: Real>(slots: &[Slot<T>], update: Update, state: &mut State) {
     for m in 0..state.phases.len() {
         let arrays = (slice(&mut state.phases[m]), slice(&mut state.first[m]), slice(&mut state.second[m]));
-        let chunks = arrays.0.par_chunks_mut(CHUNK).zip(arrays.1.par_chunks_mut(CHUNK)).zip(arrays.2.par_chunks_mut(CHUNK));
+        let chunks = arrays
+            .0
+            .par_chunks_mut(CHUNK)
+            .zip(arrays.1.par_chunks_mut(CHUNK))
+            .zip(arrays.2.par_chunks_mut(CHUNK));
         chunks.enumerate().for_each(|(k, ((phase, first), second))| {
             for i in 0..phase.len() {
                 let g = slots.iter().map(|s| s.gradients[m][k * CHUNK + i]).sum::<T>();
