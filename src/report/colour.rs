@@ -13,20 +13,22 @@ pub type Rgb = [u8; 3];
 /// 256 colours.
 pub type ColourMap = [Rgb; 256];
 
-/// Sequential map for intensities: black, blue, green, pale yellow. Lightness rises linearly.
+/// Sequential map for intensities: black, violet, red, orange, pale yellow. Lightness rises linearly.
 pub static SEQUENTIAL: LazyLock<ColourMap> = LazyLock::new(|| {
-    table(|t| {
-        let hue = 285.0 - 180.0 * t;
-        Lch { lightness: 0.10 + 0.87 * t, chroma: 0.16 * (PI * t.powf(0.85)).sin().max(0.0), hue }
+    array::from_fn(|i| {
+        let t = i as f64 / 255.0;
+        // The chroma stays inside sRGB all the way: clipping it would leave edges in a smooth picture.
+        let chroma = 0.135 * (PI * t).sin().max(0.0).powf(0.9);
+        Lch { lightness: 0.08 + 0.89 * t, chroma, hue: 285.0 + 170.0 * t }.to_rgb()
     })
 });
 
-/// Cyclic map for phases: both ends meet; hue goes round once, lightness falls and rises once.
+/// Cyclic map for phases: both ends meet; hue goes round once, lightness rises and falls once.
 pub static CYCLIC: LazyLock<ColourMap> = LazyLock::new(|| {
     // 256 colours stand for 0 to 2 pi *without* the end point, or the seam would show twice.
     array::from_fn(|i| {
         let turn = i as f64 / 256.0;
-        Lch { lightness: 0.56 - 0.25 * (TAU * turn).cos(), chroma: 0.115, hue: 285.0 + 360.0 * turn }.to_rgb()
+        Lch { lightness: 0.62 - 0.20 * (TAU * turn).cos(), chroma: 0.095, hue: 285.0 + 360.0 * turn }.to_rgb()
     })
 });
 
@@ -48,11 +50,6 @@ pub fn sample_phase(phase: f64) -> Rgb {
     }
     let turn = (phase / TAU).rem_euclid(1.0);
     CYCLIC[(turn * 256.0).round() as usize % 256]
-}
-
-/// A map from a function of 0..=1.
-fn table(colour: impl Fn(f64) -> Lch) -> ColourMap {
-    array::from_fn(|i| colour(i as f64 / 255.0).to_rgb())
 }
 
 /// A colour in polar Oklab coordinates; hue in degrees.
@@ -114,7 +111,7 @@ mod tests {
     }
 
     /// Largest step of a channel between neighbours: more would show as a contour line.
-    const SMOOTH: u8 = 8;
+    const SMOOTH: u8 = 4;
 
     fn step(a: Rgb, b: Rgb) -> u8 {
         (0..3).map(|i| a[i].abs_diff(b[i])).max().unwrap_or(0)

@@ -7,7 +7,7 @@ use crate::metrics::Confusion;
 
 /// Width of all cells together.
 const SIDE: f64 = 330.0;
-const LEFT: f64 = 92.0;
+const LEFT: f64 = 106.0;
 const TOP: f64 = 6.0;
 /// Room for the rotated names of the columns.
 const FOOT: f64 = 92.0;
@@ -15,8 +15,10 @@ const FOOT: f64 = 92.0;
 const NAME: usize = 13;
 /// With more classes than this a cell has no room for its number.
 const NUMBERED: usize = 20;
-/// From this strength on a cell is dark enough for light text.
-const STRONG: f64 = 0.55;
+/// From this opacity on a cell contrasts better with the paper's colour than with ink, on light paper.
+const STRONG: f64 = 0.8;
+/// The same on dark paper, where the tints are brighter.
+const STRONG_ON_DARK: f64 = 0.6;
 
 /// A heat map in pixels of its view box; rows are true classes.
 #[derive(Template)]
@@ -47,7 +49,8 @@ struct Cell {
     middle: f64,
     baseline: f64,
     opacity: String,
-    strong: bool,
+    /// CSS class that chooses the colour of the number.
+    strength: &'static str,
     text: String,
     tooltip: String,
 }
@@ -110,7 +113,11 @@ impl Cell {
             middle: LEFT + (col as f64 + 0.5) * side,
             baseline: TOP + (row as f64 + 0.5) * side + 0.35 * font,
             opacity: format!("{opacity:.3}"),
-            strong: opacity > STRONG,
+            strength: match opacity {
+                o if o > STRONG => "strong",
+                o if o > STRONG_ON_DARK => "middling",
+                _ => "weak",
+            },
             text,
             tooltip: format!("{} taken for {}: {count} ({} %)", name(row), name(col), percent(share)),
         }

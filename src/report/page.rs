@@ -3,21 +3,18 @@
 use askama::Template;
 
 use super::colour::{CYCLIC, ColourMap, SEQUENTIAL};
-use super::format::{metres, percent, significant, standard_error};
+use super::format::{grouped, percent, standard_error};
 use super::lines::{Level, LineChart, Series};
 use super::matrix::MatrixChart;
-use super::scores::ScoreBars;
+use super::plates::{ExampleView, MaskView};
+use super::setup::{Imperfections, optics};
 use super::summary::{self, Row, SYSTEMS};
 use super::validate::validate;
-use super::{ClassificationReport, Epoch, Example, Fact, Imperfection, Optics, Output, Picture, ReportError};
+use super::{ClassificationReport, Epoch, Fact, ReportError};
 use crate::metrics::Confusion;
 
-/// Largest side of an embedded output picture, pixels; keeps a page with many examples at a few megabytes.
-const OUTPUT_SIDE: usize = 256;
-/// Largest side of an embedded phase mask, pixels.
-const MASK_SIDE: usize = 400;
 /// CSS classes of the three systems, in the order of [`SYSTEMS`].
-const CLASSES: [&str; 3] = ["ideal", "deployed", "ffm"];
+pub(super) const CLASSES: [&str; 3] = ["ideal", "deployed", "ffm"];
 
 /// The report as one HTML file that needs nothing else, neither network nor scripts.
 ///
@@ -30,6 +27,7 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         finding: summary::finding(report),
         bars: bars(report),
         chance: percent(1.0 / report.class_names.len().max(1) as f64),
+        tested: grouped(report.ideal.total() as f64),
         systems: SYSTEMS,
         rows: summary::rows(report),
         gradient: report.gradient.as_ref().map(|g| Cosines::new(g.total, &g.layers)),
@@ -40,6 +38,7 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         examples: report.examples.iter().map(|e| ExampleView::new(e, report)).collect::<Result<_, _>>()?,
         optics: optics(&report.optics),
         imperfections: Imperfections::new(&report.imperfections),
+        differential: report.detectors.iter().any(|d| d.negative),
         ramp: gradient_stops(&SEQUENTIAL),
         wheel: gradient_stops(&CYCLIC),
     };
@@ -53,6 +52,7 @@ struct Page<'a> {
     finding: String,
     bars: Vec<AccuracyBar>,
     chance: String,
+    tested: String,
     systems: [(&'static str, &'static str); 3],
     rows: Vec<Row>,
     gradient: Option<Cosines>,
@@ -63,6 +63,8 @@ struct Page<'a> {
     examples: Vec<ExampleView>,
     optics: Vec<Fact>,
     imperfections: Imperfections,
+    /// Whether some detectors count against their class.
+    differential: bool,
     ramp: String,
     wheel: String,
 }
@@ -171,147 +173,6 @@ fn matrices(report: &ClassificationReport) -> [MatrixView; 3] {
     })
 }
 
-struct MaskView {
-    ideal: String,
-    ffm: String,
-}
-
-impl MaskView {
-    fn new(masks: &super::LayerMasks) -> Result<Self, ReportError> {
-        Ok(Self { ideal: masks.ideal.to_data_uri(MASK_SIDE)?, ffm: masks.ffm.to_data_uri(MASK_SIDE)? })
-    }
-}
-
-struct ExampleView {
-    index: usize,
-    truth: String,
-    input: String,
-    outputs: Vec<OutputView>,
-}
-
-struct OutputView {
-    class: &'static str,
-    name: &'static str,
-    picture: String,
-    rows: usize,
-    cols: usize,
-    boxes: Vec<DetectorBox>,
-    predicted: String,
-    correct: bool,
-    scores: ScoreBars,
-}
-
-struct DetectorBox {
-    x: usize,
-    y: usize,
-    width: usize,
-    height: usize,
-    /// CSS classes: winner, truth, negative.
-    class: String,
-    name: String,
-}
-
-impl ExampleView {
-    fn new(example: &Example, report: &ClassificationReport) -> Result<Self, ReportError> {
-        let outputs = [&example.ideal, &example.deployed, &example.ffm];
-        let view = |(i, output): (usize, &Output)| OutputView::new(i, output, example.truth, report);
-        Ok(Self {
-            index: example.index,
-            truth: report.class_names[example.truth].clone(),
-            input: input(&example.input)?,
-            outputs: outputs.into_iter().enumerate().map(view).collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-fn input(picture: &Picture) -> Result<String, ReportError> {
-    picture.to_data_uri(OUTPUT_SIDE)
-}
-
-impl OutputView {
-    fn new(
-        system: usize,
-        output: &Output,
-        truth: usize,
-        report: &ClassificationReport,
-    ) -> Result<Self, ReportError> {
-        let names = &report.class_names;
-        let mark = |on: bool, class: &'static str| if on { class } else { "" };
-        let boxes = report.detectors.iter().map(|d| DetectorBox {
-            x: d.col,
-            y: d.row,
-            width: d.cols,
-            height: d.rows,
-            class: [
-                mark(d.class == output.predicted, "winner"),
-                mark(d.class == truth, "truth"),
-                mark(d.negative, "negative"),
-            ]
-            .join(" "),
-            name: names[d.class].clone(),
-        });
-        Ok(Self {
-            class: CLASSES[system],
-            name: SYSTEMS[system].0,
-            picture: output.picture.to_data_uri(OUTPUT_SIDE)?,
-            rows: output.picture.rows,
-            cols: output.picture.cols,
-            boxes: boxes.collect(),
-            predicted: names[output.predicted].clone(),
-            correct: output.predicted == truth,
-            scores: ScoreBars::new(&output.scores, output.predicted, truth, names),
-        })
-    }
-}
-
-fn optics(optics: &Optics) -> Vec<Fact> {
-    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
-    let [dy, dx] = optics.pitch;
-    let [rows, cols] = optics.shape;
-    let pitch = if dy == dx { metres(dx) } else { format!("{} × {} (y × x)", metres(dy), metres(dx)) };
-    let size = format!("{rows} × {cols} px, {} × {}", metres(rows as f64 * dy), metres(cols as f64 * dx));
-    let mut facts = vec![
-        fact("Wavelength", metres(optics.wavelength)),
-        fact("Pixel pitch", pitch),
-        fact("Aperture (y × x)", size),
-        fact("Transform with padding", format!("{} × {}", optics.padded[0], optics.padded[1])),
-        fact("Free-space distances", distances(&optics.distances)),
-        fact("Propagation", optics.method.clone()),
-    ];
-    facts.extend(optics.more.iter().cloned());
-    facts
-}
-
-fn distances(distances: &[f64]) -> String {
-    match distances {
-        [first, _, ..] if distances.iter().all(|d| d == first) => {
-            format!("{} × {}", distances.len(), metres(*first))
-        }
-        _ => distances.iter().map(|&d| metres(d)).collect::<Vec<_>>().join(", "),
-    }
-}
-
-/// The table of imperfections: one column per layer.
-struct Imperfections {
-    layers: Vec<usize>,
-    /// Name, unit, values.
-    rows: Vec<(String, String, Vec<String>)>,
-}
-
-impl Imperfections {
-    fn new(list: &[Imperfection]) -> Self {
-        let layers = list.iter().map(|i| i.values.len()).max().unwrap_or(0);
-        let value = |v: &Option<f64>| v.map_or("–".to_owned(), |v| significant(v, 3));
-        let row = |i: &Imperfection| (i.name.clone(), i.unit.clone(), i.values.iter().map(value).collect());
-        Self { layers: (1..=layers).collect(), rows: list.iter().map(row).collect() }
-    }
-
-    /// Columns the last value of a row spans: all that are left.
-    fn span(&self, values: &[String]) -> usize {
-        1 + self.layers.len().saturating_sub(values.len())
-    }
-}
-
 /// Stops of a CSS gradient that shows a colour map.
 fn gradient_stops(map: &ColourMap) -> String {
     let stops = map.iter().step_by(15).map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}"));
@@ -323,12 +184,17 @@ mod tests {
     use super::*;
     use crate::report::sample::sample;
 
+    /// Keeps the page where the environment variable says, to be looked at.
+    fn preview(variable: &str, html: &str) {
+        if let Some(path) = std::env::var_os(variable) {
+            std::fs::write(path, html).expect("writable preview file");
+        }
+    }
+
     #[test]
     fn page_is_whole_offline_and_escaped() {
         let html = render_classification(&sample()).expect("renders");
-        if let Some(path) = std::env::var_os("FFM_REPORT_PREVIEW") {
-            std::fs::write(path, &html).expect("writable preview file");
-        }
+        preview("FFM_REPORT_PREVIEW", &html);
         assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
         // The XML name space is a name and not an address to load.
         let outside = html.replace("http://www.w3.org/2000/svg", "");
@@ -360,6 +226,29 @@ mod tests {
     }
 
     #[test]
+    fn unusual_systems_render() {
+        let mut report = sample();
+        report.class_names[3] = "a class with a name that is far too long for any axis".into();
+        report.ffm_training.history.truncate(1);
+        report.in_silico_training.history.clear();
+        report.optics.distances = vec![0.1, 0.2, 0.3];
+        report.imperfections[0].values = vec![Some(-1.234e-7); 12];
+        report.detectors.extend(report.detectors.clone().into_iter().map(|d| crate::report::Detector {
+            row: d.row + 25,
+            rows: 10,
+            negative: true,
+            ..d
+        }));
+        report.examples.truncate(1);
+        report.examples[0].ffm.scores = vec![-0.4, 0.1, -0.9, 0.2, f64::NAN, 0.0, 0.3, -0.1, 0.05, -0.7];
+        report.examples[0].ffm.predicted = 6;
+        report.masks.truncate(1);
+        let html = render_classification(&report).expect("renders");
+        preview("FFM_REPORT_PREVIEW_UNUSUAL", &html);
+        assert!(html.contains("negative") && html.contains("layer 12") && html.contains("−1.23e−7"));
+    }
+
+    #[test]
     fn finding_follows_the_numbers() {
         let mut report = sample();
         assert!(summary::finding(&report).contains("recovers"));
@@ -368,12 +257,5 @@ mod tests {
         report.deployed = sample().deployed;
         report.ffm = report.deployed.clone();
         assert!(summary::finding(&report).contains("none of the loss"));
-    }
-
-    #[test]
-    fn distances_are_short_when_equal() {
-        assert_eq!(distances(&[0.388, 0.388]), "2 × 388 mm");
-        assert_eq!(distances(&[0.388]), "388 mm");
-        assert_eq!(distances(&[0.1, 0.2]), "100 mm, 200 mm");
     }
 }

@@ -103,6 +103,26 @@ mod tests {
     }
 
     #[test]
+    fn text_reads_like_this() {
+        let want = "\
+Fashion-MNIST through four phase masks & \"air\"
+┌──────────────────────┬───────────────┬────────────────┬────────────────┐
+│                      │         ideal │       deployed │            FFM │
+│                      │ perfect model │ imperfect twin │ imperfect twin │
+├──────────────────────┼───────────────┼────────────────┼────────────────┤
+│ test accuracy        │  87.4 ± 0.3 % │   34.7 ± 0.5 % │   86.0 ± 0.3 % │
+│ gap to ideal         │             – │   −52.7 points │    −1.5 points │
+│ SSIM to ideal output │             – │          0.413 │          0.687 │
+│ epochs               │             8 │              – │              6 │
+│ training time        │    3 min 11 s │              – │     2 min 28 s │
+│ training samples/s   │        25,071 │              – │         24,322 │
+└──────────────────────┴───────────────┴────────────────┴────────────────┘
+gradient cosine  0.978 (layer by layer: 0.969, 0.981, 0.987, 0.994)
+device           NVIDIA H100 80GB HBM3 (gpu, f32, vulkan)";
+        assert_eq!(text_table(&sample()), want);
+    }
+
+    #[test]
     fn what_was_not_measured_is_left_out() {
         let mut report = sample();
         report.gradient = None;

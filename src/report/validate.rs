@@ -57,12 +57,14 @@ fn check_output(what: &str, output: &Output, classes: usize) -> Result<(), Repor
 }
 
 fn check_detectors(what: &str, picture: &Picture, detectors: &[Detector]) -> Result<(), ReportError> {
-    let outside = |d: &Detector| d.row + d.rows > picture.rows || d.col + d.cols > picture.cols;
+    let outside = |d: &Detector| {
+        d.row.saturating_add(d.rows) > picture.rows || d.col.saturating_add(d.cols) > picture.cols
+    };
     match detectors.iter().enumerate().find(|(_, d)| outside(d)) {
         Some((index, d)) => Err(ReportError::Detector {
             index,
-            rows: [d.row, d.row + d.rows],
-            cols: [d.col, d.col + d.cols],
+            rows: [d.row, d.row.saturating_add(d.rows)],
+            cols: [d.col, d.col.saturating_add(d.cols)],
             picture: [picture.rows, picture.cols],
             example: what.to_owned(),
         }),
