@@ -1,5 +1,7 @@
 //! The `[imperfections]` table: knobs that a laboratory can measure, per layer or common to all.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::optics::{Angle, Length};
@@ -16,28 +18,17 @@ pub struct Imperfections {
     pub seed: Option<u64>,
     /// Errors that every layer has.
     pub all: LayerErrors,
-    /// Layers that differ.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub layer: Vec<LayerOverride>,
+    /// Layers that differ, by number from 1: `[imperfections.layer.2]`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub layer: BTreeMap<String, LayerErrors>,
     /// The camera; without it fields are known exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub camera: Option<CameraConfig>,
 }
 
-/// Errors of one layer that replace the common ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LayerOverride {
-    /// Layer, from 1.
-    pub number: usize,
-    /// The errors that differ.
-    #[serde(flatten)]
-    pub errors: LayerErrors,
-}
-
 /// What is wrong with one layer. Signs and order of application: `docs/physics.md`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[serde(rename_all = "snake_case")]
 pub struct LayerErrors {
     /// Registration of camera against modulator: the field arrives moved by `[x, y]`. One-sided.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,8 +156,8 @@ impl LayerErrors {
 impl Imperfections {
     /// The errors of a layer (from 1).
     pub fn of(&self, number: usize) -> LayerErrors {
-        match self.layer.iter().find(|l| l.number == number) {
-            Some(own) => own.errors.over(&self.all),
+        match self.layer.get(&number.to_string()) {
+            Some(own) => own.over(&self.all),
             None => self.all.clone(),
         }
     }
@@ -178,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_layer_takes_the_common_errors_and_its_own() {
-        let text = "[all]\nbits = 8\ngamma = 1.1\n[[layer]]\nnumber = 2\ngamma = 1.3\naxial = '2 mm'";
+        let text = "[all]\nbits = 8\ngamma = 1.1\n[layer.2]\ngamma = 1.3\naxial = '2 mm'";
         let read: Imperfections = toml::from_str(text).unwrap();
         assert_eq!((read.of(1).gamma, read.of(1).bits, read.of(1).axial), (Some(1.1), Some(8), None));
         assert_eq!((read.of(2).gamma, read.of(2).bits), (Some(1.3), Some(8)));

@@ -3,5 +3,5 @@
 mod imperfections;
 mod preset;
 
-pub use imperfections::{Aberration, CameraConfig, Imperfections, LayerErrors, LayerOverride};
+pub use imperfections::{Aberration, CameraConfig, Imperfections, LayerErrors};
 pub use preset::{PresetError, resolve};

@@ -1,7 +1,6 @@
 //! Presets: named or given as a file, with the user's keys on top.
 
 use super::Imperfections;
-use crate::io::IoError;
 
 /// The imperfect bench that comes with the program.
 const BENCH: &str = include_str!("../../assets/bench.toml");
@@ -26,9 +25,6 @@ pub enum PresetError {
         /// What is wrong.
         message: String,
     },
-    /// Files.
-    #[error(transparent)]
-    Io(#[from] IoError),
 }
 
 /// Fills in the preset: its values stand where `given` says nothing. The result has no preset any more.
@@ -45,13 +41,11 @@ pub fn resolve(given: &Imperfections) -> Result<Imperfections, PresetError> {
             read(name, &text)?
         }
     };
-    let mut layers = given.layer.clone();
-    for own in &mut layers {
-        if let Some(preset) = base.layer.iter().find(|l| l.number == own.number) {
-            own.errors = own.errors.over(&preset.errors);
-        }
+    let mut layers = base.layer;
+    for (number, own) in &given.layer {
+        let merged = layers.get(number).map_or_else(|| own.clone(), |preset| own.over(preset));
+        layers.insert(number.clone(), merged);
     }
-    layers.extend(base.layer.iter().filter(|l| given.layer.iter().all(|own| own.number != l.number)).cloned());
     Ok(Imperfections {
         preset: None,
         seed: given.seed.or(base.seed),

@@ -91,22 +91,17 @@ impl<T: Copy> Pair<T> {
 }
 
 /// `[source]`: the illumination of the loading modulator.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
 pub enum SourceConfig {
     /// Uniform amplitude 1.
+    #[default]
     Plane,
     /// A Gaussian beam in its waist, amplitude 1 on the axis.
     Gaussian {
         /// Waist radius (amplitude falls to 1/e).
         waist: Length,
     },
-}
-
-impl Default for SourceConfig {
-    fn default() -> Self {
-        Self::Plane
-    }
 }
 
 /// `[input]`: how images are loaded.

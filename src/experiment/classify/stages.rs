@@ -63,7 +63,7 @@ pub(super) struct Programs {
 
 impl Programs {
     pub(super) fn compile(experiment: &Experiment, image: [usize; 2], engine: &dyn Engine) -> Result<Self, RunError> {
-        let system = System::new(experiment.system(), image)?;
+        let system = System::new(experiment.system(), image, experiment.seed)?;
         let length = |minimum| engine.transform_length(minimum);
         let ideal = system.compile_ideal(&length)?;
         let twin = system.compile_twin(ErrorPass::Forward, &length)?;
