@@ -1,6 +1,7 @@
 //! Classification: train in silico, deploy on the imperfect twin, train there by fully forward mode, compare.
 
 mod analysis;
+mod document;
 mod files;
 mod stages;
 
