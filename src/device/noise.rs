@@ -16,7 +16,8 @@ pub enum Pass {
 
 /// The part of the key that is common to a step: two words of SplitMix64 of seed and step.
 pub fn step_key(seed: u64, step: u64) -> [u32; 2] {
-    let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step.wrapping_mul(0xD1B5_4A32_D192_ED03));
+    let mut z =
+        seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^= z >> 31;
@@ -118,7 +119,10 @@ mod tests {
             assert!((f64::from(ln(x)) - exact).abs() < 3e-7 * (1.0 + exact.abs()), "ln {x}");
             let (c, s) = cos_sin_turns(x);
             let angle = std::f64::consts::TAU * f64::from(x);
-            assert!((f64::from(c) - angle.cos()).abs() < 5e-7 && (f64::from(s) - angle.sin()).abs() < 5e-7, "turn {x}");
+            assert!(
+                (f64::from(c) - angle.cos()).abs() < 5e-7 && (f64::from(s) - angle.sin()).abs() < 5e-7,
+                "turn {x}"
+            );
         }
     }
 

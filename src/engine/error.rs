@@ -25,7 +25,9 @@ pub enum EngineError {
         remedy: String,
     },
     /// Too little memory.
-    #[error("{device} cannot hold this: {needed} bytes are needed ({what}), {available} are available; {remedy}")]
+    #[error(
+        "{device} cannot hold this: {needed} bytes are needed ({what}), {available} are available; {remedy}"
+    )]
     Memory {
         /// The device.
         device: String,

@@ -1,13 +1,14 @@
 //! Engines run compiled optical systems on batches: [`cpu`] (portable, and the `f64` reference) and [`gpu`].
 
 pub mod cpu;
-pub mod gpu;
 mod error;
+pub mod gpu;
 mod program;
 
 pub use error::EngineError;
 pub use program::{
-    Affine, Camera, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout, Relay, Scoring,
+    Affine, Camera, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout, Relay,
+    Scoring,
 };
 
 use ndarray::Array2;

@@ -17,7 +17,9 @@ pub type Field = Array2<Complex64>;
 #[non_exhaustive]
 pub enum OpticsError {
     /// A side of zero pixels or a pitch that is not positive.
-    #[error("a grid needs at least one pixel a side and a positive pitch, not {rows} x {cols} pixels of {dy} x {dx} m")]
+    #[error(
+        "a grid needs at least one pixel a side and a positive pitch, not {rows} x {cols} pixels of {dy} x {dx} m"
+    )]
     BadGrid {
         /// Rows asked for.
         rows: usize,
