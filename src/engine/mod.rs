@@ -1,5 +1,6 @@
 //! Engines run compiled optical systems on batches: [`cpu`] (portable, and the `f64` reference) and [`gpu`].
 
+mod check;
 pub mod cpu;
 mod error;
 pub mod gpu;

@@ -1,1 +1,356 @@
-//! The CPU engine: rustfft and rayon, generic over `f32` and `f64`.
+//! The CPU engine: rustfft and rayon, in `f32`, and in `f64` for references.
+//!
+//! Samples run in parallel, each passing all layers in one thread's scratch, so that its fields stay in cache; masks,
+//! transfer functions and plans are shared. Gradients are summed in a fixed number of slots, in a fixed order.
+
+mod encode;
+mod lines;
+mod loaded;
+mod measure;
+mod modulator;
+mod readout;
+mod real;
+mod sample;
+mod update;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ndarray::Array2;
+use num_complex::{Complex, Complex64};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::{
+    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
+    Trace, Update, check,
+};
+use crate::device::noise::step_key;
+use crate::optics::Field;
+use loaded::{Loaded, SLOTS, Slot, Workspace};
+pub use real::Real;
+
+/// The CPU engine. `CpuEngine<f32>` is the product, `CpuEngine<f64>` the reference.
+pub struct CpuEngine<T: Real> {
+    info: DeviceInfo,
+    pool: ThreadPool,
+    sets: Vec<ImageSet>,
+    run: Option<Run<T>>,
+}
+
+/// A loaded program and all memory its steps use.
+struct Run<T: Real> {
+    program: Program,
+    loaded: Loaded<T>,
+    workspaces: Vec<Mutex<Workspace<T>>>,
+    slots: Vec<Slot<T>>,
+    spare: Vec<Vec<Complex<T>>>,
+    state: State,
+    max_batch: usize,
+    tally: Tally,
+}
+
+impl<T: Real> CpuEngine<T> {
+    /// An engine with `threads` threads (0: one per core).
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when threads cannot be started.
+    pub fn new(threads: usize) -> Result<Self, EngineError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|e| EngineError::Device { device: "CPU".into(), reason: e.to_string() })?;
+        let detail = format!("{} threads, rustfft + rayon", pool.current_num_threads());
+        let info = DeviceInfo { engine: "cpu", name: cpu_name(), precision: T::NAME, detail };
+        Ok(Self { info, pool, sets: Vec::new(), run: None })
+    }
+
+    /// Measures the exposures that the camera needs: rms of every field relative to the start of its pass, over a
+    /// batch, without noise. A lab sets its exposure times this way before a training run.
+    ///
+    /// # Errors
+    /// As [`Engine::trace`].
+    pub fn measure_exposure(&mut self, batch: Batch<'_>) -> Result<Exposure, EngineError> {
+        let (run, set) = self.parts(batch)?;
+        let hops = run.program.hops.len();
+        let mut sums = Exposure { data: vec![0.0; hops], error: vec![0.0; hops] };
+        let (mut input, mut error) = (0.0, 0.0);
+        let mut gradients = vec![vec![T::of(0.0); run.loaded.pixels()]; run.program.masks.len()];
+        for b in 0..batch.indices.len() {
+            let ws = &mut *lock(&run.workspaces[0]);
+            let power = run.loaded.encode(set, batch.indices[b], ws);
+            sample::data_pass(&run.loaded, ws, power, None);
+            input += power;
+            for (sum, field) in sums.data.iter_mut().zip(&ws.fields[1..]) {
+                *sum += encode::mean_intensity(field);
+            }
+            let g = run.loaded.error_source(ws, set.labels[batch.indices[b] as usize], power, 1.0);
+            sample::error_pass(&run.loaded, ws, g, None, &mut gradients);
+            error += g;
+            for (sum, power) in sums.error.iter_mut().zip(&ws.error_power) {
+                *sum += power;
+            }
+        }
+        let level =
+            |sum: &f64, start: f64| if start > 0.0 && *sum > 0.0 { (sum / start).sqrt() } else { 1.0 };
+        Ok(Exposure {
+            data: sums.data.iter().map(|s| level(s, input)).collect(),
+            error: sums.error.iter().map(|s| level(s, error)).collect(),
+        })
+    }
+
+    fn run(&mut self) -> Result<&mut Run<T>, EngineError> {
+        let device = self.info.name.clone();
+        self.run.as_mut().ok_or_else(|| check::nothing_loaded(&device))
+    }
+
+    /// The loaded run and the batch's images, both checked.
+    fn parts(&mut self, batch: Batch<'_>) -> Result<(&mut Run<T>, &ImageSet), EngineError> {
+        let device = self.info.name.clone();
+        let run = self.run.as_mut().ok_or_else(|| check::nothing_loaded(&device))?;
+        let set = check::batch(&self.sets, batch, &run.program, run.max_batch)?;
+        Ok((run, set))
+    }
+}
+
+impl<T: Real> Loaded<T> {
+    /// `U_0` of an image; returns the mean of its intensity.
+    fn encode(&self, set: &ImageSet, index: u32, ws: &mut Workspace<T>) -> f64 {
+        let size = set.size[0] * set.size[1];
+        let start = index as usize * size;
+        self.encoder.encode(&set.pixels[start..start + size], &mut ws.fields[0])
+    }
+
+    /// Reads the last field and writes `g`; returns the mean of `|g|^2`.
+    fn error_source(&self, ws: &mut Workspace<T>, label: u8, power: f64, share: f64) -> f64 {
+        let y = &ws.fields[self.hops.len()];
+        self.detectors.read(y, label, power, share, &mut ws.reading);
+        self.detectors.source(y, &ws.reading, label, power, share, &mut ws.source);
+        ws.reading.error_power
+    }
+}
+
+impl<T: Real> Run<T> {
+    /// Data and error pass of all samples; gradients and sums end in the slots. `keep` sees every sample's workspace.
+    fn passes(&mut self, set: &ImageSet, batch: Batch<'_>, keep: impl Fn(usize, &Workspace<T>) + Sync) {
+        let (loaded, workspaces) = (&self.loaded, &self.workspaces);
+        let key = step_key(batch.seed, batch.step);
+        let share = 1.0 / batch.indices.len() as f64;
+        self.slots.par_iter_mut().enumerate().for_each(|(s, slot)| {
+            slot.gradients.iter_mut().for_each(|g| g.fill(T::of(0.0)));
+            (slot.loss, slot.correct) = (0.0, 0);
+            let ws = &mut *lock(&workspaces[thread()]);
+            for b in (s..batch.indices.len()).step_by(SLOTS) {
+                let index = batch.indices[b];
+                let label = set.labels[index as usize];
+                let noise = Some((key, b as u32));
+                let power = loaded.encode(set, index, ws);
+                sample::data_pass(loaded, ws, power, noise);
+                let g = loaded.error_source(ws, label, power, share);
+                sample::error_pass(loaded, ws, g, noise, &mut slot.gradients);
+                slot.loss += ws.reading.loss;
+                slot.correct += u64::from(ws.reading.prediction == label);
+                keep(b, ws);
+            }
+        });
+    }
+
+    fn rebuild_masks(&mut self) {
+        update::masks(&mut self.loaded, &self.state, &mut self.spare);
+    }
+}
+
+impl<T: Real> Engine for CpuEngine<T> {
+    fn device(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn transform_length(&self, minimum: usize) -> Result<usize, EngineError> {
+        Ok(check::next_fast_length(minimum))
+    }
+
+    fn memory_needed(&self, program: &Program, max_batch: usize) -> u64 {
+        let complex = size_of::<Complex<T>>();
+        let pixels = program.shape[0] * program.shape[1];
+        let masks = program.masks.len() * pixels;
+        let padded = program.padded[0] * program.padded[1];
+        let factors = check::pixel_arrays(program) * pixels * complex;
+        let slots = max_batch.min(SLOTS) * masks * size_of::<T>();
+        let state = masks * (3 * size_of::<f32>() + 2 * complex);
+        let threads = self.pool.current_num_threads() * Workspace::<T>::bytes(program);
+        (program.transfers.len() * padded * complex + factors + slots + state + threads) as u64
+    }
+
+    fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError> {
+        check::program(program, max_batch)?;
+        let needed = self.memory_needed(program, max_batch);
+        check::host_memory(&self.info.name, needed)?;
+        self.run = None;
+        let loaded = Loaded::new(program);
+        let pixels = loaded.pixels();
+        let zeros = vec![Array2::zeros((program.shape[0], program.shape[1])); program.masks.len()];
+        let slot =
+            || Slot { gradients: vec![vec![T::of(0.0); pixels]; program.masks.len()], loss: 0.0, correct: 0 };
+        let mut run = Run {
+            workspaces: (0..self.pool.current_num_threads())
+                .map(|_| Mutex::new(Workspace::new(program, &loaded)))
+                .collect(),
+            slots: (0..max_batch.min(SLOTS)).map(|_| slot()).collect(),
+            spare: vec![vec![Complex::new(T::of(0.0), T::of(0.0)); pixels]; program.masks.len()],
+            state: State::fresh(zeros),
+            program: program.clone(),
+            loaded,
+            max_batch,
+            tally: Tally::default(),
+        };
+        self.pool.install(|| run.rebuild_masks());
+        self.run = Some(run);
+        Ok(())
+    }
+
+    fn upload(&mut self, images: &ImageSet) -> Result<SetId, EngineError> {
+        self.sets.push(images.clone());
+        Ok(SetId(self.sets.len() - 1))
+    }
+
+    fn clear_sets(&mut self) {
+        self.sets.clear();
+    }
+
+    fn set_state(&mut self, state: &State) -> Result<(), EngineError> {
+        let run = self.run()?;
+        check::state(state, &run.program)?;
+        run.state = check::contiguous(state);
+        let pool = &self.pool;
+        if let Some(run) = &mut self.run {
+            pool.install(|| run.rebuild_masks());
+        }
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<State, EngineError> {
+        Ok(self.run()?.state.clone())
+    }
+
+    fn masks(&mut self) -> Result<Vec<Field>, EngineError> {
+        let run = self.run()?;
+        Ok(run.loaded.masks.iter().map(|m| field(m, run.loaded.shape)).collect())
+    }
+
+    fn set_exposure(&mut self, exposure: &Exposure) -> Result<(), EngineError> {
+        let run = self.run()?;
+        check::exposure(exposure, run.program.hops.len())?;
+        run.loaded.exposure = exposure.clone();
+        Ok(())
+    }
+
+    fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError> {
+        self.parts(batch)?;
+        let set = &self.sets[batch.set.0];
+        let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        self.pool.install(|| {
+            run.passes(set, batch, |_, _| ());
+            let used = batch.indices.len().min(run.slots.len());
+            update::apply(&run.slots[..used], update, &mut run.state);
+            run.rebuild_masks();
+        });
+        run.tally.loss += run.slots.iter().map(|s| s.loss).sum::<f64>();
+        run.tally.correct += run.slots.iter().map(|s| s.correct).sum::<u64>();
+        run.tally.samples += batch.indices.len() as u64;
+        Ok(())
+    }
+
+    fn take_tally(&mut self) -> Result<Tally, EngineError> {
+        Ok(std::mem::take(&mut self.run()?.tally))
+    }
+
+    fn infer(&mut self, batch: Batch<'_>) -> Result<Inference, EngineError> {
+        self.parts(batch)?;
+        let set = &self.sets[batch.set.0];
+        let Some(run) = &self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        let key = step_key(batch.seed, batch.step);
+        let readings: Vec<_> = self.pool.install(|| {
+            let one = |(b, &index): (usize, &u32)| {
+                let ws = &mut *lock(&run.workspaces[thread()]);
+                let power = run.loaded.encode(set, index, ws);
+                sample::data_pass(&run.loaded, ws, power, Some((key, b as u32)));
+                let y = &ws.fields[run.loaded.hops.len()];
+                run.loaded.detectors.read(y, set.labels[index as usize], power, 1.0, &mut ws.reading);
+                let r = &ws.reading;
+                (r.energies.clone(), r.scores.clone(), r.loss, r.prediction)
+            };
+            batch.indices.par_iter().enumerate().map(one).collect()
+        });
+        let readout = &run.program.readout;
+        let n = readings.len();
+        Ok(Inference {
+            energies: Array2::from_shape_fn((n, readout.regions), |(b, r)| readings[b].0[r]),
+            scores: Array2::from_shape_fn((n, readout.classes), |(b, c)| readings[b].1[c]),
+            losses: readings.iter().map(|r| r.2).collect(),
+            predictions: readings.iter().map(|r| r.3).collect(),
+        })
+    }
+
+    fn trace(&mut self, batch: Batch<'_>) -> Result<Trace, EngineError> {
+        self.parts(batch)?;
+        let set = &self.sets[batch.set.0];
+        let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        let (shape, hops, n) = (run.loaded.shape, run.loaded.hops.len(), batch.indices.len());
+        let kept: Vec<Mutex<Vec<Field>>> = (0..n).map(|_| Mutex::new(Vec::new())).collect();
+        self.pool.install(|| {
+            run.passes(set, batch, |b, ws| {
+                *lock(&kept[b]) = ws.fields.iter().map(|f| field(f, shape)).collect()
+            });
+        });
+        let samples: Vec<Vec<Field>> =
+            kept.into_iter().map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+        let sum = |m: usize, i: usize| run.slots.iter().map(|s| s.gradients[m][i].wide()).sum::<f64>();
+        let gradient = |m| Array2::from_shape_fn((shape[0], shape[1]), |(r, c)| sum(m, r * shape[1] + c));
+        Ok(Trace {
+            loss: run.slots.iter().map(|s| s.loss).sum::<f64>() / n as f64,
+            gradients: (0..run.program.masks.len()).map(gradient).collect(),
+            fields: (0..=hops).map(|l| samples.iter().map(|s| s[l].clone()).collect()).collect(),
+        })
+    }
+
+    fn propagate(&mut self, fields: &[Field]) -> Result<Vec<Field>, EngineError> {
+        let run = self.run()?;
+        check::fields(fields, &run.program, run.max_batch)?;
+        let Some(run) = &self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        let one = |u: &Field| {
+            let ws = &mut *lock(&run.workspaces[thread()]);
+            ws.fields[0].copy_from_slice(&convert::<T>(u));
+            sample::data_pass(&run.loaded, ws, 0.0, None);
+            field(&ws.fields[run.loaded.hops.len()], run.loaded.shape)
+        };
+        Ok(self.pool.install(|| fields.par_iter().map(one).collect()))
+    }
+}
+
+/// The number of the calling thread in the engine's pool.
+fn thread() -> usize {
+    rayon::current_thread_index().unwrap_or(0)
+}
+
+/// A lock whose poison does not matter: workspaces are overwritten by every sample.
+fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An array in the engine's precision, row-major.
+fn convert<T: Real>(field: &Field) -> Vec<Complex<T>> {
+    field.iter().map(|v| Complex::new(T::of(v.re), T::of(v.im))).collect()
+}
+
+fn field<T: Real>(values: &[Complex<T>], [rows, cols]: [usize; 2]) -> Field {
+    Array2::from_shape_fn((rows, cols), |(r, c)| {
+        let v = values[r * cols + c];
+        Complex64::new(v.re.wide(), v.im.wide())
+    })
+}
+
+/// The processor's model name, where the system tells it.
+fn cpu_name() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|l| l.strip_prefix("model name")?.split_once(':').map(|(_, v)| v.trim().to_owned()));
+    model.unwrap_or_else(|| format!("{} CPU", std::env::consts::ARCH))
+}

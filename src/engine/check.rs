@@ -1,0 +1,207 @@
+//! Checks that both engines make before they touch a device.
+
+use ndarray::Array2;
+
+use super::{Batch, EngineError, Exposure, ImageSet, Program, State};
+use crate::optics::Field;
+
+/// No program is loaded.
+pub(super) fn nothing_loaded(device: &str) -> EngineError {
+    EngineError::Device { device: device.into(), reason: "no program is loaded".into() }
+}
+
+fn shape(
+    what: impl Into<String>,
+    expected: impl std::fmt::Debug,
+    actual: impl std::fmt::Debug,
+) -> EngineError {
+    EngineError::Shape { what: what.into(), expected: format!("{expected:?}"), actual: format!("{actual:?}") }
+}
+
+/// The smallest `2^a 3^b 5^c` that is at least `minimum`.
+pub(super) fn next_fast_length(minimum: usize) -> usize {
+    let smooth = |mut n: usize| {
+        for p in [2, 3, 5] {
+            while n.is_multiple_of(p) {
+                n /= p;
+            }
+        }
+        n == 1
+    };
+    (minimum.max(1)..).find(|&n| smooth(n)).unwrap_or(minimum)
+}
+
+/// Number of pixel arrays (complex, [`Program::shape`]) in a program besides masks: source, factors, multipliers.
+pub(super) fn pixel_arrays(program: &Program) -> usize {
+    let hop =
+        |h: &super::Hop| [&h.after, &h.error.before, &h.error.after].iter().filter(|a| a.is_some()).count();
+    let factors = program.masks.iter().filter(|m| m.factor.is_some()).count();
+    1 + factors + program.hops.iter().map(hop).sum::<usize>()
+}
+
+/// Shapes, indices and finiteness of a program.
+pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> {
+    if max_batch == 0 {
+        return Err(shape("batch size", "at least 1", 0));
+    }
+    if p.hops.is_empty() {
+        return Err(shape("hops", "at least 1", 0));
+    }
+    if p.padded[0] < p.shape[0] || p.padded[1] < p.shape[1] {
+        return Err(shape("transform lengths", format!("at least {:?}", p.shape), p.padded));
+    }
+    let end = [0, 1].map(|k| p.input.origin[k] + p.input.window[k]);
+    if end[0] > p.shape[0] || end[1] > p.shape[1] || p.input.image.contains(&0) || p.input.window.contains(&0)
+    {
+        return Err(shape("input window", format!("inside {:?}", p.shape), end));
+    }
+    array("source", 0, &p.input.source, p.shape)?;
+    for (k, h) in p.transfers.iter().enumerate() {
+        array("transfer function", k + 1, h, p.padded)?;
+    }
+    for (l, hop) in p.hops.iter().enumerate() {
+        for (what, a) in [
+            ("camera-side multiplier", &hop.after),
+            ("error multiplier", &hop.error.before),
+            ("error multiplier", &hop.error.after),
+        ] {
+            if let Some(a) = a {
+                array(what, l + 1, a, p.shape)?;
+            }
+        }
+        if hop.transfer >= p.transfers.len() || hop.error.transfer >= p.transfers.len() {
+            return Err(shape(
+                "transfer index",
+                format!("below {}", p.transfers.len()),
+                hop.transfer.max(hop.error.transfer),
+            ));
+        }
+        if hop.mask.is_some_and(|m| m >= p.masks.len()) {
+            return Err(shape("mask index", format!("below {}", p.masks.len()), hop.mask));
+        }
+    }
+    for (m, mask) in p.masks.iter().enumerate() {
+        if let Some(factor) = &mask.factor {
+            array("mask factor", m + 1, factor, p.shape)?;
+        }
+        if mask.lut.as_ref().is_some_and(|l| l.len() < 2) {
+            return Err(shape(format!("look-up table of mask {}", m + 1), "at least 2 entries", 1));
+        }
+    }
+    let map = [p.readout.map.nrows(), p.readout.map.ncols()];
+    if map != p.shape {
+        return Err(shape("detector map", p.shape, map));
+    }
+    Ok(())
+}
+
+fn array(what: &'static str, layer: usize, a: &Field, expected: [usize; 2]) -> Result<(), EngineError> {
+    let actual = [a.nrows(), a.ncols()];
+    if actual != expected {
+        return Err(shape(format!("{what} {layer}"), expected, actual));
+    }
+    match a.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        Some(((row, col), v)) => {
+            let value = if v.re.is_finite() { v.im } else { v.re };
+            Err(EngineError::NotFinite { what, layer, row, col, value })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Shapes and finiteness of a state.
+pub(super) fn state(state: &State, p: &Program) -> Result<(), EngineError> {
+    for (what, arrays) in
+        [("phase", &state.phases), ("first moment", &state.first), ("second moment", &state.second)]
+    {
+        if arrays.len() != p.masks.len() {
+            return Err(shape(format!("number of masks ({what})"), p.masks.len(), arrays.len()));
+        }
+        for (m, a) in arrays.iter().enumerate() {
+            if [a.nrows(), a.ncols()] != p.shape {
+                return Err(shape(format!("{what} of layer {}", m + 1), p.shape, [a.nrows(), a.ncols()]));
+            }
+            if let Some(((row, col), &v)) = a.indexed_iter().find(|(_, v)| !v.is_finite()) {
+                return Err(EngineError::NotFinite { what, layer: m + 1, row, col, value: f64::from(v) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The state in standard layout.
+pub(super) fn contiguous(state: &State) -> State {
+    let each = |arrays: &[Array2<f32>]| arrays.iter().map(|a| a.as_standard_layout().into_owned()).collect();
+    State { phases: each(&state.phases), first: each(&state.first), second: each(&state.second) }
+}
+
+/// The images of a batch.
+pub(super) fn batch<'a>(
+    sets: &'a [ImageSet],
+    batch: Batch<'_>,
+    p: &Program,
+    max_batch: usize,
+) -> Result<&'a ImageSet, EngineError> {
+    let set = sets
+        .get(batch.set.0)
+        .ok_or_else(|| shape("image set", format!("below {}", sets.len()), batch.set.0))?;
+    images(set, p)?;
+    let n = batch.indices.len();
+    if n == 0 || n > max_batch {
+        return Err(shape("batch size", format!("1..={max_batch}"), n));
+    }
+    match batch.indices.iter().find(|&&i| i as usize >= set.len()) {
+        Some(i) => Err(shape("image number", format!("below {}", set.len()), i)),
+        None => Ok(set),
+    }
+}
+
+/// Whether an image set fits a program.
+pub(super) fn images(set: &ImageSet, p: &Program) -> Result<(), EngineError> {
+    if set.size != p.input.image {
+        return Err(shape("image size", p.input.image, set.size));
+    }
+    let expected = set.len() * set.size[0] * set.size[1];
+    if set.pixels.len() != expected {
+        return Err(shape("pixels of the image set", expected, set.pixels.len()));
+    }
+    match set.labels.iter().find(|&&l| usize::from(l) >= p.readout.classes) {
+        Some(l) => Err(shape("label", format!("below {}", p.readout.classes), l)),
+        None => Ok(()),
+    }
+}
+
+/// One level per hop, all positive.
+pub(super) fn exposure(e: &Exposure, hops: usize) -> Result<(), EngineError> {
+    for (what, levels) in [("data exposures", &e.data), ("error exposures", &e.error)] {
+        if levels.len() != hops || levels.iter().any(|v| !(v.is_finite() && *v > 0.0)) {
+            return Err(shape(what, format!("{hops} positive numbers"), levels));
+        }
+    }
+    Ok(())
+}
+
+/// Fields to propagate.
+pub(super) fn fields(fields: &[Field], p: &Program, max_batch: usize) -> Result<(), EngineError> {
+    if fields.is_empty() || fields.len() > max_batch {
+        return Err(shape("number of fields", format!("1..={max_batch}"), fields.len()));
+    }
+    fields.iter().try_for_each(|f| array("input field", 0, f, p.shape))
+}
+
+/// Refuses what the machine's memory cannot hold, where the system tells how much there is.
+pub(super) fn host_memory(device: &str, needed: u64) -> Result<(), EngineError> {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
+    let kib: Option<u64> = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse().ok());
+    match kib.map(|k| k * 1024) {
+        Some(available) if needed > available => Err(EngineError::Memory {
+            device: device.into(),
+            needed,
+            available,
+            what: "transfer functions, masks, gradients and scratch".into(),
+            remedy: "lower optics.pixels, optics.padding, optics.layers or train.batch".into(),
+        }),
+        _ => Ok(()),
+    }
+}
