@@ -30,11 +30,11 @@ fn score(class_: u32, total: f32) -> f32 {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let base = (p.first + group.x) * SHEET;
+    let base = (p.first + group.y) * SHEET;
     for (var region = lid; region < REGIONS; region += THREADS) {
         var sum = 0.0;
         for (var k = regions[region]; k < regions[region + 1u]; k++) {
-            sum += run_sums[group.x * p.runs + regions[REGIONS + 1u + k]];
+            sum += run_sums[group.y * p.runs + regions[REGIONS + 1u + k]];
         }
         energies[region] = sum;
         sheet[base + SHEET_ENERGIES + region] = bitcast<u32>(sum);
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     //@if MSE
     var row_sum = vec2<f32>(0.0);
     for (var row = lid; row < ROWS; row += THREADS) {
-        row_sum += row_sums[group.x * ROWS + row];
+        row_sum += row_sums[group.y * ROWS + row];
     }
     let mse = workgroup_sum(row_sum, lid) / f32(PIXELS);
     //@end

@@ -7,10 +7,10 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     var sum = vec2<f32>(0.0);
     for (var row = lid; row < ROWS; row += THREADS) {
-        sum += row_sums[group.x * ROWS + row];
+        sum += row_sums[group.y * ROWS + row];
     }
     let total = workgroup_sum(sum, lid).x;
     if (lid == 0u) {
-        sheet[(p.first + group.x) * SHEET + SHEET_START_RMS] = bitcast<u32>(sqrt(total / f32(PIXELS)));
+        sheet[(p.first + group.y) * SHEET + SHEET_START_RMS] = bitcast<u32>(sqrt(total / f32(PIXELS)));
     }
 }

@@ -48,6 +48,7 @@ pub(super) struct Context {
     pub(super) binding_bytes: u64,
     /// Whether kernels check indices and start with cleared workgroup memory.
     checked: bool,
+    /// By text.
     compiled: HashMap<String, Arc<Compiled>>,
     fault: Arc<Mutex<Option<Fault>>>,
 }
@@ -156,7 +157,7 @@ impl Context {
 
     /// The compiled form of a kernel; compiled on first use.
     pub(super) fn compile(&mut self, kernel: &Kernel) -> Result<Arc<Compiled>, EngineError> {
-        if let Some(ready) = self.compiled.get(&kernel.name) {
+        if let Some(ready) = self.compiled.get(&kernel.text) {
             return Ok(Arc::clone(ready));
         }
         let built = self.guarded(|| self.build(kernel)).map_err(|(memory, reason)| {
@@ -164,7 +165,7 @@ impl Context {
             if memory { self.out_of_memory(0, &what) } else { self.failed(what) }
         })?;
         let ready = Arc::new(built);
-        self.compiled.insert(kernel.name.clone(), Arc::clone(&ready));
+        self.compiled.insert(kernel.text.clone(), Arc::clone(&ready));
         Ok(ready)
     }
 

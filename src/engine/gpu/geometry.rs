@@ -4,8 +4,9 @@ use crate::engine::{Encoding, Loss, Program, Scoring};
 
 use super::plan::{LineOrder, NoPlan, Plan, WorkgroupLimits};
 
-/// Threads of a workgroup of the kernels without a transform.
-pub(super) const FLAT_THREADS: usize = 64;
+/// Threads of a workgroup of the kernels without a transform: a power of two for sums, and enough that 2048 x 2048 pixels
+/// stay below 65535 workgroups.
+pub(super) const FLAT_THREADS: usize = 128;
 /// Rows of a block of the work array.
 pub(super) const BLOCK_ROWS: usize = 2;
 

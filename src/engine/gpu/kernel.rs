@@ -72,7 +72,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
     (Stage::Mask, "mask", include_str!("../../../shaders/mask.wgsl"), &[&["RESAMPLE"], &["FACTOR"]]),
 ];
 
-fn shared(name: &str) -> &'static str {
+pub(super) fn shared(name: &str) -> &'static str {
     match name {
         "complex" => include_str!("../../../shaders/shared/complex.wgsl"),
         "encode" => include_str!("../../../shaders/shared/encode.wgsl"),
@@ -111,7 +111,7 @@ impl Stage {
 /// A kernel ready for compilation.
 #[derive(Clone, Debug)]
 pub struct Kernel {
-    /// Stage, flags and sizes; the same name, the same text.
+    /// Stage, flags and sizes.
     pub name: String,
     /// WGSL with one entry point, `main`.
     pub text: String,
@@ -146,7 +146,11 @@ impl Kernel {
         text.push_str(&expanded.text);
         let [rows, cols] = geometry.shape;
         let [padded_rows, padded_cols] = geometry.padded;
-        let mut label = format!("{name}_{rows}x{cols}_in_{padded_rows}x{padded_cols}");
+        let [image_rows, image_cols] = geometry.image;
+        let mut label = format!(
+            "{name}_{rows}x{cols}_in_{padded_rows}x{padded_cols}_from_{image_rows}x{image_cols}_to_{}of{}",
+            geometry.classes, geometry.regions
+        );
         for flag in &flags {
             label.push('_');
             label.push_str(&flag.to_lowercase());
@@ -209,6 +213,39 @@ mod tests {
             assert!(kernels.len() > 100);
             for (name, text) in kernels {
                 check(&name, &text);
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_of_different_text_have_different_names() {
+        let plan = |order| Plan::new(64, order, DESKTOP).expect("in the table");
+        let (row, column) = (plan(LineOrder::Rows), plan(LineOrder::Columns));
+        let base = Geometry {
+            shape: [64; 2],
+            padded: [64; 2],
+            image: [28; 2],
+            regions: 10,
+            classes: 10,
+            row,
+            column,
+        };
+        let longer = |order| Plan::new(128, order, DESKTOP).expect("in the table");
+        let others = [
+            Geometry { shape: [63, 64], ..base.clone() },
+            Geometry { shape: [64, 63], ..base.clone() },
+            Geometry { padded: [128, 64], column: longer(LineOrder::Columns), ..base.clone() },
+            Geometry { padded: [64, 128], row: longer(LineOrder::Rows), ..base.clone() },
+            Geometry { image: [32, 28], ..base.clone() },
+            Geometry { image: [28, 32], ..base.clone() },
+            Geometry { classes: 5, ..base.clone() },
+            Geometry { regions: 20, ..base.clone() },
+        ];
+        for (stage, ..) in FILES {
+            let kernel = Kernel::new(stage, &[], &base);
+            for other in &others {
+                let other = Kernel::new(stage, &[], other);
+                assert!(other.name != kernel.name || other.text == kernel.text, "{}", kernel.name);
             }
         }
     }

@@ -75,7 +75,7 @@ const COLUMN_BYTES: usize = 32 << 10;
 const BYTES_A_VALUE: usize = 8;
 
 /// All supported lengths, rising.
-pub fn lengths() -> impl Iterator<Item = usize> {
+pub(super) fn lengths() -> impl Iterator<Item = usize> {
     TABLE.iter().map(|entry| entry.0)
 }
 

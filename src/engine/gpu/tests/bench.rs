@@ -1,6 +1,6 @@
 //! Runs one kernel on given arrays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use num_complex::{Complex32, Complex64};
 use rand::{Rng, SeedableRng};
@@ -11,8 +11,9 @@ use super::super::adapters::Selection;
 use super::super::context::Context;
 use super::super::fft::twiddles;
 use super::super::geometry::Geometry;
-use super::super::kernel::{Kernel, Stage};
+use super::super::kernel::{Kernel, Stage, shared};
 use super::super::params::Params;
+use super::super::template::expand;
 
 /// A device and the buffers of a test.
 pub(super) struct Bench {
@@ -54,9 +55,19 @@ impl Bench {
     ) {
         self.put("row_twiddles", &twiddles(geometry.padded[1]));
         self.put("column_twiddles", &twiddles(geometry.padded[0]));
-        let kernel = Kernel::new(stage, flags, geometry);
+        self.run_kernel(&Kernel::new(stage, flags, geometry), params, groups);
+    }
+
+    /// Runs a kernel that is written for a test.
+    pub(super) fn run_text(&mut self, name: &str, source: &str, params: Params, groups: [usize; 2]) {
+        let expanded = expand(source, &BTreeSet::new(), None, &shared);
+        let kernel = Kernel { name: name.to_owned(), text: expanded.text, bindings: expanded.bindings };
+        self.run_kernel(&kernel, params, groups);
+    }
+
+    fn run_kernel(&mut self, kernel: &Kernel, params: Params, groups: [usize; 2]) {
         let fail = |e: crate::engine::EngineError| -> ! { panic!("{}: {e}", kernel.name) };
-        let compiled = self.context.compile(&kernel).unwrap_or_else(|e| fail(e));
+        let compiled = self.context.compile(kernel).unwrap_or_else(|e| fail(e));
         let slots = self.context.slots(1).unwrap_or_else(|e| fail(e));
         self.context.queue.write_buffer(&slots, 0, bytemuck::bytes_of(&params));
         let find = |name: &str| if name == "p" { Some(&slots) } else { self.buffers.get(name) };
