@@ -22,7 +22,14 @@ fn main() {
     let (n, layers, pad) = (number("--n", 256), number("--layers", 4), number("--pad", 2));
     let (size, threads, seconds) = (number("--batch", 16), number("--threads", 2), number("--seconds", 4));
 
-    let mut p = program(&Setup { shape: [n, n], padding: pad, layers, pitch: 8e-6, distance: 0.02, ..Setup::default() });
+    let mut p = program(&Setup {
+        shape: [n, n],
+        padding: pad,
+        layers,
+        pitch: 8e-6,
+        distance: 0.02,
+        ..Setup::default()
+    });
     let lead = Hop { mask: None, ..p.hops[0].clone() };
     p.hops.insert(0, lead);
     let mut engine = CpuEngine::<f32>::new(threads).expect("threads");

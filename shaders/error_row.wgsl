@@ -1,0 +1,121 @@
+// Row pass of the error at the end of a hop: inverse FFT along x -> after -> measurement: E_l. With a mask: gradient
+// += -2 Im(E_l M_l U_{l-1}), e = M_l E_l. ONWARD: -> before of the next hop -> FFT along x, in place.
+// A workgroup owns its rows and takes the samples of its group one after the other, so that the sum over samples stays in
+// registers and has a fixed order.
+//@use params complex layout
+//@if ENCODED
+//@use encode
+//@else
+//@if MASK
+//@bind read record: array<vec2<f32>>
+//@end
+//@end
+//@if MEASURE
+//@use measure
+//@end
+//@if SHEET
+//@bind read sheet: array<u32>
+//@use sheet
+//@end
+//@if ONWARD
+//@bind write work: array<vec2<f32>>
+//@if BEFORE
+//@bind read before: array<vec2<f32>>
+//@end
+//@else
+//@bind read work: array<vec2<f32>>
+//@end
+//@if AFTER
+//@bind read after: array<vec2<f32>>
+//@end
+//@if MASK
+//@bind read mask: array<vec2<f32>>
+//@bind write partial: array<f32>
+//@end
+//@fft_functions
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let line = lid / T;
+    let t = lid % T;
+    let row = group.x * LINES + line;
+    //@if MASK
+    //@each
+    var g$m = 0.0;
+    //@end
+    //@end
+    for (var local = group.y; local < p.count; local += p.groups) {
+        //@if MEASURE
+        let sample = p.first + local;
+        let scale = p.level * sheet_float(sample, SHEET_ERROR_RMS);
+        //@end
+        //@if ENCODED
+        let image = sheet[(p.first + local) * SHEET + SHEET_IMAGE];
+        //@end
+        //@each
+        var x$m = vec2<f32>(0.0);
+        if (exists(row)) {
+            x$m = work[local * WORK + work_index(row, $i)];
+        }
+        //@end
+        //@if ONWARD
+        //@twice inverse forward
+        //@body
+        //@end
+        if (exists(row)) {
+            //@each
+            work[local * WORK + work_index(row, $i)] = x$m;
+            //@end
+        }
+        //@else
+        //@fft inverse
+        //@body
+        //@end
+    }
+    //@if MASK
+    //@each
+    if (inside(row, $i)) {
+        let at = group.y * PIXELS + pixel_index(row, $i);
+        var sum = -2.0 * g$m;
+        if (p.fresh == 0u) {
+            sum += partial[at];
+        }
+        partial[at] = sum;
+    }
+    //@end
+    //@end
+}
+//@define body
+//@each
+if (inside(row, $i)) {
+    let pixel = pixel_index(row, $i);
+    //@if AFTER
+    x$m = cmul(x$m, after[pixel]);
+    //@end
+    var seen = x$m;
+    //@if MEASURE
+    seen = measure(x$m, pixel, sample, scale);
+    //@end
+    //@if !OPTICAL
+    x$m = seen;
+    //@end
+    //@if MASK
+    let m = mask[pixel];
+    //@if ENCODED
+    let v = cmul(m, start_field(image, row, $i));
+    //@else
+    let v = cmul(m, record[local * PIXELS + pixel]);
+    //@end
+    g$m += seen.x * v.y + seen.y * v.x;
+    x$m = cmul(x$m, m);
+    //@end
+    //@if ONWARD
+    //@if BEFORE
+    x$m = cmul(x$m, before[pixel]);
+    //@end
+    //@end
+} else {
+    x$m = vec2<f32>(0.0);
+}
+//@end
+//@end

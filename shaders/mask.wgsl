@@ -1,0 +1,40 @@
+// Modulator, steps 4 to 6: turns -> gain exp(i phase) + leak -> resampled (bilinear, zero outside) -> times factor.
+//@use params complex turns
+//@bind read turns: array<f32>
+//@if FACTOR
+//@bind read factor: array<vec2<f32>>
+//@end
+//@bind write mask: array<vec2<f32>>
+
+fn modulated(row: i32, col: i32) -> vec2<f32> {
+    if (row < 0 || col < 0 || row >= i32(ROWS) || col >= i32(COLS)) {
+        return vec2<f32>(0.0);
+    }
+    let turn = turns[row * i32(COLS) + col];
+    return p.gain * cos_sin_turns(turn - floor(turn)) + vec2<f32>(p.leak, 0.0);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= PIXELS) {
+        return;
+    }
+    let row = i32(id.x / COLS);
+    let col = i32(id.x % COLS);
+    //@if RESAMPLE
+    // Displacements, not positions: near 1000 pixels an f32 has no digits left for the fraction.
+    let dy = p.row_by_row * f32(row) + p.row_by_col * f32(col) + p.row_offset;
+    let dx = p.col_by_row * f32(row) + p.col_by_col * f32(col) + p.col_offset;
+    let y = row + i32(floor(dy));
+    let x = col + i32(floor(dx));
+    let upper = mix(modulated(y, x), modulated(y, x + 1), fract(dx));
+    let lower = mix(modulated(y + 1, x), modulated(y + 1, x + 1), fract(dx));
+    var m = mix(upper, lower, fract(dy));
+    //@else
+    var m = modulated(row, col);
+    //@end
+    //@if FACTOR
+    m = cmul(m, factor[id.x]);
+    //@end
+    mask[id.x] = m;
+}

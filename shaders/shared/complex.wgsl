@@ -1,0 +1,4 @@
+// Complex numbers as vec2(real, imaginary).
+fn cmul(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
+    return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
+}

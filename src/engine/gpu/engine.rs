@@ -1,0 +1,390 @@
+//! [`GpuEngine`]: the engine trait on top of a device and a loaded program.
+
+use ndarray::Array2;
+use num_complex::{Complex32, Complex64};
+use wgpu::Buffer;
+
+use crate::device::noise::step_key;
+use crate::engine::{
+    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
+    Trace, Update, check,
+};
+use crate::optics::Field;
+
+use super::adapters::Selection;
+use super::context::Context;
+use super::plan::{LineOrder, Plan, lengths};
+use super::run::{Common, Group, Layout, Order, Run, check_limit, passes};
+use super::schedule::{Purpose, Rule};
+use super::sheet::Sheets;
+use super::traffic::{PassTraffic, traffic};
+use super::upload::{image_bytes, narrow};
+
+/// How a GPU engine runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GpuOptions {
+    /// Which device.
+    pub selection: Selection,
+    /// Whether kernels check indices and clear workgroup memory: for tests, some per cent slower.
+    pub checked: bool,
+    /// Bytes of one array over samples; larger batches run in portions. Smaller portions stay in the device's cache.
+    pub portion_bytes: u64,
+    /// Bytes that a program may take; `None`: what the device gives.
+    pub memory_limit: Option<u64>,
+    /// Whether kernels are written as for a graphics processor; `None`: by what the device is. For tests and timings.
+    pub hardware_plans: Option<bool>,
+}
+
+impl Default for GpuOptions {
+    fn default() -> Self {
+        Self {
+            selection: Selection::Best,
+            checked: cfg!(debug_assertions),
+            portion_bytes: 256 << 20,
+            memory_limit: None,
+            hardware_plans: None,
+        }
+    }
+}
+
+/// Runs programs in `f32` on a graphics processor (or Mesa's software imitation of one) through wgpu.
+pub struct GpuEngine {
+    context: Context,
+    software: bool,
+    info: DeviceInfo,
+    options: GpuOptions,
+    sets: Vec<ImageSet>,
+    images: Vec<Buffer>,
+    run: Option<Run>,
+}
+
+impl GpuEngine {
+    /// Opens a device.
+    ///
+    /// # Errors
+    /// [`EngineError::NoDevice`] when there is none that matches; the text says what there is or what to install.
+    pub fn new(selection: Selection) -> Result<Self, EngineError> {
+        Self::with_options(GpuOptions { selection, ..GpuOptions::default() })
+    }
+
+    /// Opens a device with options.
+    ///
+    /// # Errors
+    /// As [`GpuEngine::new`].
+    pub fn with_options(options: GpuOptions) -> Result<Self, EngineError> {
+        let mut context = Context::open(&options.selection, options.checked)?;
+        let software = context.limits.software;
+        context.limits.software = options.hardware_plans.map_or(software, |hardware| !hardware);
+        let info = DeviceInfo {
+            engine: "gpu",
+            name: context.name.clone(),
+            precision: "f32",
+            detail: context.detail.clone(),
+        };
+        Ok(Self { context, software, info, options, sets: Vec::new(), images: Vec::new(), run: None })
+    }
+
+    /// Whether the device is a program on the processor, not a graphics processor.
+    pub fn is_software(&self) -> bool {
+        self.software
+    }
+
+    /// What the passes of one training step with a batch of `batch` samples read and write.
+    ///
+    /// # Errors
+    /// As [`Engine::load`], for lengths and detector maps.
+    pub fn traffic(&self, program: &Program, batch: usize) -> Result<Vec<PassTraffic>, EngineError> {
+        check::program(program, batch)?;
+        let layout = self.layout(program, batch)?;
+        let step = [
+            Group::Data(Purpose::Train),
+            Group::Error,
+            Group::Tally,
+            Group::Update(Rule::Adam),
+            Group::Masks,
+        ];
+        let mut list = Vec::new();
+        for group in step {
+            let once = !matches!(group, Group::Data(_) | Group::Error);
+            for pass in passes(program, &layout, group) {
+                list.push(traffic(&pass, &layout.geometry, layout.portion, batch, once));
+            }
+        }
+        Ok(list)
+    }
+
+    /// Bytes that the loaded program takes on the device, counted as its buffers were created; 0 when none is loaded.
+    pub fn memory_taken(&self) -> u64 {
+        self.run.as_ref().map_or(0, |run| run.bytes)
+    }
+
+    fn layout(&self, program: &Program, max_batch: usize) -> Result<Layout, EngineError> {
+        let bytes = self.options.portion_bytes.min(self.context.binding_bytes);
+        let mut layout = Layout::new(program, max_batch, self.context.limits, bytes, &self.info.name)?;
+        // Under a limit smaller portions take less memory, down to one sample.
+        if let Some(limit) = self.options.memory_limit {
+            while layout.bytes(program, max_batch) > limit && layout.portion.samples > 1 {
+                let smaller = (layout.portion.samples / 2 * layout.geometry.work() * 8) as u64;
+                layout = Layout::new(program, max_batch, self.context.limits, smaller, &self.info.name)?;
+            }
+        }
+        Ok(layout)
+    }
+
+    fn run(&mut self) -> Result<(&mut Context, &mut Run), EngineError> {
+        match &mut self.run {
+            Some(run) => Ok((&mut self.context, run)),
+            None => Err(check::nothing_loaded(&self.info.name)),
+        }
+    }
+
+    /// Checks a batch and writes its sheet.
+    fn begin(&mut self, batch: Batch<'_>, update: Option<Update>) -> Result<Ready<'_>, EngineError> {
+        let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        let set = check::batch(&self.sets, batch, &run.program, run.max_batch)?;
+        let sheets = Sheets::new(&run.layout.geometry);
+        let words = sheets.fresh(batch.indices, &set.labels);
+        self.context.queue.write_buffer(run.buffer("sheet"), 0, bytemuck::cast_slice(&words));
+        let common = Common {
+            key: step_key(batch.seed, batch.step),
+            batch: batch.indices.len(),
+            update,
+            set: batch.set.0,
+        };
+        let images = &self.images[batch.set.0];
+        Ok(Ready { context: &mut self.context, run, images, common, sheets })
+    }
+}
+
+/// A checked batch with all that its passes need.
+struct Ready<'a> {
+    context: &'a mut Context,
+    run: &'a mut Run,
+    images: &'a Buffer,
+    common: Common,
+    sheets: Sheets,
+}
+
+impl Ready<'_> {
+    fn submit(&mut self, orders: &[Order]) -> Result<(), EngineError> {
+        self.run.submit(self.context, orders, self.common, Some(self.images))
+    }
+
+    /// Orders for every portion of the batch.
+    fn portions(&self, groups: &[Group]) -> Vec<Order> {
+        let of_portion = |samples| groups.iter().map(move |&group| Order { group, samples });
+        self.run.portions(self.common.batch).flat_map(of_portion).collect()
+    }
+
+    /// Order for the whole batch at once.
+    fn whole(&self, group: Group) -> Order {
+        Order { group, samples: (0, self.common.batch) }
+    }
+
+    fn read_sheets(&self) -> Result<Vec<u32>, EngineError> {
+        let bytes = (self.common.batch * self.sheets.words() * 4) as u64;
+        let read = self.context.read(&[(self.run.buffer("sheet"), bytes)])?;
+        Ok(bytemuck::pod_collect_to_vec(&read[0]))
+    }
+
+    fn read_fields(&self, name: &str, count: usize) -> Result<Vec<Field>, EngineError> {
+        read_fields(self.context, self.run, name, count)
+    }
+}
+
+impl Engine for GpuEngine {
+    fn device(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn transform_length(&self, minimum: usize) -> Result<usize, EngineError> {
+        let possible = |length: usize, order| Plan::new(length, order, self.context.limits);
+        let candidate = lengths().find(|&length| length >= minimum).unwrap_or(minimum);
+        let both = possible(candidate, LineOrder::Rows).and(possible(candidate, LineOrder::Columns));
+        both.map(|_| candidate).map_err(|why| EngineError::Length {
+            length: minimum,
+            device: self.info.name.clone(),
+            limit: why.limit,
+            remedy: why.remedy,
+        })
+    }
+
+    fn memory_needed(&self, program: &Program, max_batch: usize) -> u64 {
+        // A program that cannot be planned needs more than any device has; `load` says why.
+        self.layout(program, max_batch).map_or(u64::MAX, |layout| layout.bytes(program, max_batch))
+    }
+
+    fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError> {
+        check::program(program, max_batch)?;
+        super::validate::program(program)?;
+        let layout = self.layout(program, max_batch)?;
+        self.run = None;
+        let needed = layout.bytes(program, max_batch);
+        if self.software {
+            check::host_memory(&self.info.name, needed)?;
+        }
+        check_limit(&self.context, needed, self.options.memory_limit)?;
+        let run = self.run.insert(Run::new(&self.context, program, layout, max_batch)?);
+        run.submit(&mut self.context, &[Order { group: Group::Masks, samples: (0, 1) }], Common::NONE, None)
+    }
+
+    fn upload(&mut self, images: &ImageSet) -> Result<SetId, EngineError> {
+        super::validate::images(images)?;
+        let bytes = image_bytes(images);
+        if bytes.len() as u64 > self.context.binding_bytes {
+            return Err(EngineError::Memory {
+                device: self.info.name.clone(),
+                needed: bytes.len() as u64,
+                available: self.context.binding_bytes,
+                what: "an image set in one piece".to_owned(),
+                remedy: "use fewer samples (data.train, data.test), or the CPU engine".to_owned(),
+            });
+        }
+        self.images.push(self.context.buffer_with("images", &bytes)?);
+        self.sets.push(images.clone());
+        Ok(SetId(self.sets.len() - 1))
+    }
+
+    fn clear_sets(&mut self) {
+        self.sets.clear();
+        self.images.clear();
+        if let Some(run) = &mut self.run {
+            run.forget_sets();
+        }
+    }
+
+    fn set_state(&mut self, state: &State) -> Result<(), EngineError> {
+        let (context, run) = self.run()?;
+        check::state(state, &run.program)?;
+        for (name, arrays) in [("phases", &state.phases), ("first", &state.first), ("second", &state.second)]
+        {
+            for (m, array) in arrays.iter().enumerate() {
+                let values: Vec<f32> = array.iter().copied().collect();
+                context.queue.write_buffer(
+                    run.buffer(&format!("{name}{m}")),
+                    0,
+                    bytemuck::cast_slice(&values),
+                );
+            }
+        }
+        run.submit(context, &[Order { group: Group::Masks, samples: (0, 1) }], Common::NONE, None)
+    }
+
+    fn state(&mut self) -> Result<State, EngineError> {
+        let (context, run) = self.run()?;
+        let all = |name: &str| {
+            (0..run.program.masks.len()).map(|m| read_reals(context, run, &format!("{name}{m}"))).collect()
+        };
+        let (phases, first): (Result<_, _>, Result<_, _>) = (all("phases"), all("first"));
+        let second: Result<_, EngineError> = all("second");
+        Ok(State { phases: phases?, first: first?, second: second? })
+    }
+
+    fn masks(&mut self) -> Result<Vec<Field>, EngineError> {
+        let (context, run) = self.run()?;
+        let mut masks = Vec::new();
+        for m in 0..run.program.masks.len() {
+            masks.extend(read_fields(context, run, &format!("mask{m}"), 1)?);
+        }
+        Ok(masks)
+    }
+
+    fn set_exposure(&mut self, exposure: &Exposure) -> Result<(), EngineError> {
+        let (_, run) = self.run()?;
+        check::exposure(exposure, run.program.hops.len())?;
+        run.exposure = exposure.clone();
+        Ok(())
+    }
+
+    fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError> {
+        let mut ready = self.begin(batch, Some(update))?;
+        let rule = match update {
+            Update::Adam { .. } => Rule::Adam,
+            Update::Sgd { .. } => Rule::Sgd,
+        };
+        let mut orders = ready.portions(&[Group::Data(Purpose::Train), Group::Error]);
+        orders.extend([Group::Tally, Group::Update(rule), Group::Masks].map(|group| ready.whole(group)));
+        ready.submit(&orders)
+    }
+
+    fn take_tally(&mut self) -> Result<Tally, EngineError> {
+        let (context, run) = self.run()?;
+        let tally = run.buffer("tally");
+        let read = context.read(&[(tally, 16)])?;
+        let words: Vec<u32> = bytemuck::pod_collect_to_vec(&read[0]);
+        context.queue.write_buffer(tally, 0, &[0; 16]);
+        Ok(Tally {
+            loss: f64::from(f32::from_bits(words[0])) + f64::from(f32::from_bits(words[1])),
+            correct: u64::from(words[2]),
+            samples: u64::from(words[3]),
+        })
+    }
+
+    fn infer(&mut self, batch: Batch<'_>) -> Result<Inference, EngineError> {
+        let mut ready = self.begin(batch, None)?;
+        let orders = ready.portions(&[Group::Data(Purpose::Infer)]);
+        ready.submit(&orders)?;
+        Ok(ready.sheets.inference(&ready.read_sheets()?))
+    }
+
+    fn trace(&mut self, batch: Batch<'_>) -> Result<Trace, EngineError> {
+        let mut ready = self.begin(batch, None)?;
+        let hops = ready.run.program.hops.len();
+        let mut fields = vec![Vec::new(); hops + 1];
+        let portions: Vec<_> = ready.run.portions(ready.common.batch).collect();
+        for samples in portions {
+            ready.submit(&[Order { group: Group::StartFields, samples }])?;
+            fields[0].extend(ready.read_fields("work", samples.1)?);
+            let both = [Group::Data(Purpose::Train), Group::Error].map(|group| Order { group, samples });
+            ready.submit(&both)?;
+            for (l, fields) in fields.iter_mut().enumerate().skip(1) {
+                fields.extend(ready.read_fields(&format!("record{l}"), samples.1)?);
+            }
+        }
+        let mut gradients = Vec::new();
+        for m in 0..ready.run.program.masks.len() {
+            ready.submit(&[ready.whole(Group::Gradient(m))])?;
+            gradients.push(read_reals(ready.context, ready.run, "work")?.mapv(f64::from));
+        }
+        let losses = ready.sheets.inference(&ready.read_sheets()?).losses;
+        Ok(Trace { loss: losses.iter().sum::<f64>() / losses.len() as f64, gradients, fields })
+    }
+
+    fn propagate(&mut self, fields: &[Field]) -> Result<Vec<Field>, EngineError> {
+        let (context, run) = self.run()?;
+        check::fields(fields, &run.program, run.max_batch)?;
+        let record = format!("record{}", run.program.hops.len());
+        let mut results = Vec::new();
+        for (first, count) in run.portions(fields.len()) {
+            let values: Vec<Complex32> = fields[first..first + count].iter().flat_map(narrow).collect();
+            context.queue.write_buffer(run.buffer(&record), 0, bytemuck::cast_slice(&values));
+            let order = Order { group: Group::Data(Purpose::Given), samples: (first, count) };
+            run.submit(context, &[order], Common::NONE, None)?;
+            results.extend(read_fields(context, run, &record, count)?);
+        }
+        Ok(results)
+    }
+}
+
+/// The first `count` fields of an array over samples.
+fn read_fields(context: &Context, run: &Run, name: &str, count: usize) -> Result<Vec<Field>, EngineError> {
+    let pixels = run.layout.geometry.pixels();
+    let read = context.read(&[(run.buffer(name), (count * pixels * 8) as u64)])?;
+    let values: Vec<Complex32> = bytemuck::pod_collect_to_vec(&read[0]);
+    let [rows, cols] = run.layout.geometry.shape;
+    let field = |part: &[Complex32]| {
+        Array2::from_shape_fn((rows, cols), |(r, c)| {
+            let z = part[r * cols + c];
+            Complex64::new(z.re.into(), z.im.into())
+        })
+    };
+    Ok(values.chunks(pixels).map(field).collect())
+}
+
+/// The first real array in a buffer.
+fn read_reals(context: &Context, run: &Run, name: &str) -> Result<Array2<f32>, EngineError> {
+    let [rows, cols] = run.layout.geometry.shape;
+    let read = context.read(&[(run.buffer(name), (rows * cols * 4) as u64)])?;
+    let values: Vec<f32> = bytemuck::pod_collect_to_vec(&read[0]);
+    Ok(Array2::from_shape_fn((rows, cols), |(r, c)| values[r * cols + c]))
+}

@@ -1,0 +1,142 @@
+//! Every buffer of a loaded program: its name, its size, what it holds. `memory_needed` sums this list, `load` creates it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::engine::{Loss, Program};
+use crate::optics::Field;
+
+use super::fft::twiddles;
+use super::geometry::Geometry;
+use super::upload::{Contents, Runs, map_words};
+
+/// Row workgroups that keep a large device busy; the error pass splits the batch in groups until it has as many.
+const BUSY: usize = 1024;
+/// The same for shaders that run on a few processor cores.
+const BUSY_SOFTWARE: usize = 16;
+/// Largest dispatch of a dimension that WebGPU promises.
+const MOST_GROUPS: usize = 65_535;
+
+/// How many samples run at once, and in how many groups their gradients are summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Portion {
+    /// Samples that run at once.
+    pub(super) samples: usize,
+    /// Groups of samples whose gradients are summed apart.
+    pub(super) groups: usize,
+}
+
+impl Portion {
+    /// The portion of batches of `max_batch` when one array over samples may take `bytes`.
+    pub(super) fn new(geometry: &Geometry, max_batch: usize, bytes: u64, software: bool) -> Self {
+        let one = (geometry.work() * 8) as u64;
+        let fitting = usize::try_from(bytes / one).unwrap_or(MOST_GROUPS);
+        let most = fitting.clamp(1, MOST_GROUPS).min(max_batch.max(1));
+        // Portions of nearly equal size.
+        let samples = max_batch.max(1).div_ceil(max_batch.max(1).div_ceil(most));
+        let busy = if software { BUSY_SOFTWARE } else { BUSY };
+        let groups = busy.div_ceil(geometry.row_groups()).clamp(1, samples);
+        Self { samples, groups }
+    }
+}
+
+/// A buffer to be created.
+pub(super) struct Item<'a> {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) contents: Contents<'a>,
+}
+
+/// Names of the arrays that hops share: the same `Arc` is uploaded once.
+#[derive(Debug, Default)]
+pub(super) struct SharedArrays {
+    /// By address.
+    numbers: HashMap<usize, usize>,
+}
+
+impl SharedArrays {
+    /// All multipliers of a program.
+    pub(super) fn of(program: &Program) -> (Self, Vec<Arc<Field>>) {
+        let mut shared = Self::default();
+        let mut arrays = Vec::new();
+        let of_hops = program.hops.iter().flat_map(|h| [&h.after, &h.error.before, &h.error.after]);
+        for array in of_hops.chain(program.masks.iter().map(|m| &m.factor)).flatten() {
+            shared.numbers.entry(Arc::as_ptr(array) as usize).or_insert_with(|| {
+                arrays.push(Arc::clone(array));
+                arrays.len() - 1
+            });
+        }
+        (shared, arrays)
+    }
+
+    /// Buffer name of an array of the program.
+    pub(super) fn name(&self, array: &Arc<Field>) -> String {
+        let number = self.numbers.get(&(Arc::as_ptr(array) as usize)).copied().unwrap_or_default();
+        format!("array{number}")
+    }
+}
+
+/// The buffers of a program, without the parameter slots. `arrays` are its shared arrays, `runs` its detector map.
+pub(super) fn inventory<'a>(
+    program: &'a Program,
+    geometry: &Geometry,
+    arrays: &'a [Arc<Field>],
+    runs: &Runs,
+    portion: Portion,
+    max_batch: usize,
+) -> Vec<Item<'a>> {
+    let mut items = Vec::new();
+    let mut add = |name: &str, bytes: usize, contents: Contents<'a>| {
+        // No empty buffers: a binding needs at least one element.
+        items.push(Item { name: name.to_owned(), bytes: bytes.max(16) as u64, contents });
+    };
+    let (pixels, samples) = (geometry.pixels(), portion.samples);
+    let [rows, cols] = geometry.shape;
+    add("sheet", max_batch * geometry.sheet() * 4, Contents::Zero);
+    add("tally", 16, Contents::Zero);
+    add("work", samples * geometry.work() * 8, Contents::Zero);
+    add("row_sums", samples * rows * 8, Contents::Zero);
+    add("run_sums", samples * runs.count * 4, Contents::Zero);
+    add("runs", runs.runs.len() * 4, Contents::Words(runs.runs.clone()));
+    add("regions", runs.regions.len() * 4, Contents::Words(runs.regions.clone()));
+    add("row_twiddles", geometry.padded[1] * 16, Contents::Pairs(twiddles(geometry.padded[1])));
+    add("column_twiddles", geometry.padded[0] * 16, Contents::Pairs(twiddles(geometry.padded[0])));
+    add("source", (pixels + rows + cols) * 8, Contents::Source(&program.input));
+    match &program.readout.loss {
+        Loss::CrossEntropy { .. } => add("map", pixels * 4, Contents::Words(map_words(&program.readout.map))),
+        Loss::Mse { targets } => {
+            add("targets", targets.len() * 4, Contents::Floats(targets.iter().copied().collect()))
+        }
+    }
+    for l in 1..=program.hops.len() {
+        add(&format!("record{l}"), samples * pixels * 8, Contents::Zero);
+    }
+    for (k, transfer) in program.transfers.iter().enumerate() {
+        add(
+            &format!("transfer{k}"),
+            geometry.padded[0] * geometry.padded[1] * 8,
+            Contents::Transfer(transfer),
+        );
+    }
+    for (k, array) in arrays.iter().enumerate() {
+        add(&format!("array{k}"), pixels * 8, Contents::Pixels(array));
+    }
+    for (m, modulator) in program.masks.iter().enumerate() {
+        add(&format!("mask{m}"), pixels * 8, Contents::Zero);
+        for name in ["phases", "first", "second"] {
+            add(&format!("{name}{m}"), pixels * 4, Contents::Zero);
+        }
+        add(&format!("partial{m}"), portion.groups * pixels * 4, Contents::Zero);
+        if let Some(lut) = &modulator.lut {
+            let turns: Vec<f32> = lut.iter().map(|phase| (phase / std::f64::consts::TAU) as f32).collect();
+            add(&format!("lut{m}"), turns.len() * 4, Contents::Floats(turns));
+        }
+        if modulator.crosstalk.len() > 1 {
+            let kernel: Vec<f32> = modulator.crosstalk.iter().map(|&k| k as f32).collect();
+            add(&format!("kernel{m}"), kernel.len() * 4, Contents::Floats(kernel));
+        }
+    }
+    add("turns", pixels * 4, Contents::Zero);
+    add("blurred", pixels * 4, Contents::Zero);
+    items
+}

@@ -1,0 +1,268 @@
+//! Kernels: a stage file, the flags of a variant, and the sizes of a program, joined to one WGSL text.
+
+use std::collections::BTreeSet;
+
+use super::fft::LineFft;
+use super::geometry::Geometry;
+use super::plan::{LineOrder, Plan, WorkgroupLimits, lengths};
+use super::template::{Binding, Registers, expand};
+
+/// The stage files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is described at the head of the file of its name")]
+pub enum Stage {
+    RowFirst,
+    Column,
+    RowMiddle,
+    RowLast,
+    Start,
+    Rms,
+    Mse,
+    Loss,
+    Tally,
+    ErrorFirst,
+    ErrorRow,
+    Update,
+    Command,
+    Blur,
+    Mask,
+}
+
+/// Name, text and flags of every stage. Flags in groups: of a group with several, one at most is set.
+const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
+    (
+        Stage::RowFirst,
+        "row_first",
+        include_str!("../../../shaders/row_first.wgsl"),
+        &[&["GIVEN", "PHASE"], &["MASK"], &["SUMS"]],
+    ),
+    (Stage::Column, "column", include_str!("../../../shaders/column.wgsl"), &[]),
+    (
+        Stage::RowMiddle,
+        "row_middle",
+        include_str!("../../../shaders/row_middle.wgsl"),
+        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["MASK"], &["OPTICAL"]],
+    ),
+    (
+        Stage::RowLast,
+        "row_last",
+        include_str!("../../../shaders/row_last.wgsl"),
+        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["READOUT"]],
+    ),
+    (Stage::Start, "start", include_str!("../../../shaders/start.wgsl"), &[&["PHASE"]]),
+    (Stage::Rms, "rms", include_str!("../../../shaders/rms.wgsl"), &[]),
+    (Stage::Mse, "mse", include_str!("../../../shaders/mse.wgsl"), &[]),
+    (Stage::Loss, "loss", include_str!("../../../shaders/loss.wgsl"), &[&["MSE"], &["DIFFERENTIAL"]]),
+    (Stage::Tally, "tally", include_str!("../../../shaders/tally.wgsl"), &[]),
+    (
+        Stage::ErrorFirst,
+        "error_first",
+        include_str!("../../../shaders/error_first.wgsl"),
+        &[&["MSE"], &["BEFORE"]],
+    ),
+    (
+        Stage::ErrorRow,
+        "error_row",
+        include_str!("../../../shaders/error_row.wgsl"),
+        &[&["AFTER"], &["MEASURE"], &["MASK"], &["OPTICAL"], &["ONWARD", "ENCODED"], &["BEFORE"], &["PHASE"]],
+    ),
+    (Stage::Update, "update", include_str!("../../../shaders/update.wgsl"), &[&["ADAM", "TRACE"]]),
+    (Stage::Command, "command", include_str!("../../../shaders/command.wgsl"), &[&["LEVELS"], &["LUT"]]),
+    (Stage::Blur, "blur", include_str!("../../../shaders/blur.wgsl"), &[&["ROWWISE"]]),
+    (Stage::Mask, "mask", include_str!("../../../shaders/mask.wgsl"), &[&["RESAMPLE"], &["FACTOR"]]),
+];
+
+pub(super) fn shared(name: &str) -> &'static str {
+    match name {
+        "complex" => include_str!("../../../shaders/shared/complex.wgsl"),
+        "encode" => include_str!("../../../shaders/shared/encode.wgsl"),
+        "exp_ln" => include_str!("../../../shaders/shared/exp_ln.wgsl"),
+        "layout" => include_str!("../../../shaders/shared/layout.wgsl"),
+        "measure" => include_str!("../../../shaders/shared/measure.wgsl"),
+        "mse" => include_str!("../../../shaders/shared/mse.wgsl"),
+        "noise" => include_str!("../../../shaders/shared/noise.wgsl"),
+        "params" => include_str!("../../../shaders/shared/params.wgsl"),
+        "reduce" => include_str!("../../../shaders/shared/reduce.wgsl"),
+        "sheet" => include_str!("../../../shaders/shared/sheet.wgsl"),
+        "turns" => include_str!("../../../shaders/shared/turns.wgsl"),
+        other => panic!("no shared file {other}"),
+    }
+}
+
+impl Stage {
+    fn file(self) -> (&'static str, &'static str, &'static [&'static [&'static str]]) {
+        let (_, name, text, flags) =
+            FILES.iter().find(|f| f.0 == self).expect("every stage is listed; a test counts them");
+        (name, text, flags)
+    }
+
+    /// Whether and how the stage transforms lines.
+    fn order(self) -> Option<LineOrder> {
+        match self {
+            Self::RowFirst | Self::RowMiddle | Self::RowLast | Self::ErrorFirst | Self::ErrorRow => {
+                Some(LineOrder::Rows)
+            }
+            Self::Column => Some(LineOrder::Columns),
+            _ => None,
+        }
+    }
+}
+
+/// A kernel ready for compilation.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// Stage, flags and sizes.
+    pub name: String,
+    /// WGSL with one entry point, `main`.
+    pub text: String,
+    /// Buffers of bind group 0, in the order of their numbers.
+    pub bindings: Vec<Binding>,
+}
+
+impl Kernel {
+    /// Joins the text of a stage for a geometry.
+    pub(super) fn new(stage: Stage, flags: &[&'static str], geometry: &Geometry) -> Self {
+        let (name, source, _) = stage.file();
+        let plan = stage.order().map(|order| match order {
+            LineOrder::Rows => &geometry.row,
+            LineOrder::Columns => &geometry.column,
+        });
+        let mut flags: BTreeSet<&'static str> = flags.iter().copied().collect();
+        if stage == Stage::ErrorRow && (flags.contains("MEASURE") || flags.contains("ENCODED")) {
+            flags.insert("SHEET");
+        }
+        let fft = plan.map(|plan| LineFft { plan });
+        let registers = fft.as_ref().map(|f| f as &dyn Registers);
+        let mut expanded = expand(source, &flags, registers, &shared);
+        let mut text = geometry.constants(plan);
+        if plan.is_some() {
+            let number = expanded.bindings.len();
+            text.push_str(&format!(
+                "@group(0) @binding({number}) var<storage, read> twiddles: array<vec2<f32>>;\n"
+            ));
+            let table = if stage == Stage::Column { "column_twiddles" } else { "row_twiddles" };
+            expanded.bindings.push(Binding { name: table.to_owned(), access: super::template::Access::Read });
+        }
+        text.push_str(&expanded.text);
+        let [rows, cols] = geometry.shape;
+        let [padded_rows, padded_cols] = geometry.padded;
+        let [image_rows, image_cols] = geometry.image;
+        let mut label = format!(
+            "{name}_{rows}x{cols}_in_{padded_rows}x{padded_cols}_from_{image_rows}x{image_cols}_to_{}of{}",
+            geometry.classes, geometry.regions
+        );
+        for flag in &flags {
+            label.push('_');
+            label.push_str(&flag.to_lowercase());
+        }
+        Self { name: label, text, bindings: expanded.bindings }
+    }
+}
+
+/// All combinations of the flags of a stage: of each group none or one.
+fn variants(groups: &[&[&'static str]]) -> Vec<Vec<&'static str>> {
+    let Some((group, rest)) = groups.split_first() else { return vec![Vec::new()] };
+    let tails = variants(rest);
+    let mut all = tails.clone();
+    for &flag in *group {
+        all.extend(tails.iter().map(|tail| [&[flag], tail.as_slice()].concat()));
+    }
+    all
+}
+
+/// Name and text of every kernel for square unpadded grids of every supported length and 28 x 28 images in ten classes, as a
+/// device with these limits runs them.
+pub fn dump(limits: WorkgroupLimits) -> Vec<(String, String)> {
+    let mut kernels = Vec::new();
+    for length in lengths() {
+        let plan = |order| Plan::new(length, order, limits);
+        let (Ok(row), Ok(column)) = (plan(LineOrder::Rows), plan(LineOrder::Columns)) else { continue };
+        let side = [length; 2];
+        let geometry =
+            Geometry { shape: side, padded: side, image: [28; 2], regions: 20, classes: 10, row, column };
+        for (stage, _, _, groups) in FILES {
+            for flags in variants(groups) {
+                let kernel = Kernel::new(stage, &flags, &geometry);
+                kernels.push((kernel.name, kernel.text));
+            }
+        }
+    }
+    kernels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DESKTOP: WorkgroupLimits = WorkgroupLimits { bytes: 32 << 10, threads: 1024, software: false };
+
+    fn check(name: &str, text: &str) {
+        let module = naga::front::wgsl::parse_str(text)
+            .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
+        let mut validator = naga::valid::Validator::new(
+            naga::valid::ValidationFlags::all(),
+            naga::valid::Capabilities::default(),
+        );
+        validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
+    }
+
+    #[test]
+    fn every_kernel_of_every_length_is_valid() {
+        for limits in [DESKTOP, WorkgroupLimits { software: true, ..DESKTOP }, WorkgroupLimits::PORTABLE] {
+            let kernels = dump(limits);
+            assert!(kernels.len() > 100);
+            for (name, text) in kernels {
+                check(&name, &text);
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_of_different_text_have_different_names() {
+        let plan = |order| Plan::new(64, order, DESKTOP).expect("in the table");
+        let (row, column) = (plan(LineOrder::Rows), plan(LineOrder::Columns));
+        let base = Geometry {
+            shape: [64; 2],
+            padded: [64; 2],
+            image: [28; 2],
+            regions: 10,
+            classes: 10,
+            row,
+            column,
+        };
+        let longer = |order| Plan::new(128, order, DESKTOP).expect("in the table");
+        let others = [
+            Geometry { shape: [63, 64], ..base.clone() },
+            Geometry { shape: [64, 63], ..base.clone() },
+            Geometry { padded: [128, 64], column: longer(LineOrder::Columns), ..base.clone() },
+            Geometry { padded: [64, 128], row: longer(LineOrder::Rows), ..base.clone() },
+            Geometry { image: [32, 28], ..base.clone() },
+            Geometry { image: [28, 32], ..base.clone() },
+            Geometry { classes: 5, ..base.clone() },
+            Geometry { regions: 20, ..base.clone() },
+        ];
+        for (stage, ..) in FILES {
+            let kernel = Kernel::new(stage, &[], &base);
+            for other in &others {
+                let other = Kernel::new(stage, &[], other);
+                assert!(other.name != kernel.name || other.text == kernel.text, "{}", kernel.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_kernel_binds_more_than_eight_storage_buffers() {
+        let side = [128; 2];
+        let row = Plan::new(128, LineOrder::Rows, DESKTOP).expect("in the table");
+        let column = Plan::new(128, LineOrder::Columns, DESKTOP).expect("in the table");
+        let geometry =
+            Geometry { shape: side, padded: side, image: [28; 2], regions: 10, classes: 10, row, column };
+        for (stage, name, _, groups) in FILES {
+            for flags in variants(groups) {
+                let kernel = Kernel::new(stage, &flags, &geometry);
+                // One of the bindings is the uniform.
+                assert!(kernel.bindings.len() <= 9, "{name} {flags:?}: {:?}", kernel.bindings);
+            }
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! A loaded program: its buffers, its passes bound to them, and how they are submitted.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use wgpu::{BindGroup, Buffer, CommandEncoderDescriptor, ComputePassDescriptor, PollType, SubmissionIndex};
+
+use crate::device::noise::{Pass as Light, stage_word};
+use crate::engine::{EngineError, Exposure, Program, Update};
+use crate::optics::Field;
+
+use super::context::{Compiled, Context};
+use super::geometry::Geometry;
+use super::inventory::{Item, Portion, SharedArrays, inventory};
+use super::kernel::Kernel;
+use super::params::{Params, SLOT};
+use super::plan::WorkgroupLimits;
+use super::schedule::{Across, Pass, Purpose, Rule, Schedule};
+use super::upload::Runs;
+
+/// Submissions that may wait in the queue: enough to keep the device busy, few enough to bound memory.
+const AHEAD: usize = 4;
+
+const PROGRAM: &str = "transfer functions, masks, gradients and recorded fields";
+const REMEDY: &str =
+    "lower optics.pixels, optics.padding, optics.layers or train.batch, or use the CPU engine";
+
+/// What is decided before anything is allocated.
+pub(super) struct Layout {
+    pub(super) geometry: Geometry,
+    pub(super) portion: Portion,
+    pub(super) shared: SharedArrays,
+    arrays: Vec<Arc<Field>>,
+    runs: Runs,
+}
+
+impl Layout {
+    /// Plans a program on a device. `portion_bytes` bounds one array over samples.
+    pub(super) fn new(
+        program: &Program,
+        max_batch: usize,
+        limits: WorkgroupLimits,
+        portion_bytes: u64,
+        device: &str,
+    ) -> Result<Self, EngineError> {
+        let geometry = Geometry::new(program, limits).map_err(|(length, why)| EngineError::Length {
+            length,
+            device: device.to_owned(),
+            limit: why.limit,
+            remedy: why.remedy,
+        })?;
+        let portion = Portion::new(&geometry, max_batch, portion_bytes, limits.software);
+        let (shared, arrays) = SharedArrays::of(program);
+        Ok(Self { geometry, portion, shared, arrays, runs: Runs::new(&program.readout)? })
+    }
+
+    /// All buffers.
+    pub(super) fn items<'a>(&'a self, program: &'a Program, max_batch: usize) -> Vec<Item<'a>> {
+        inventory(program, &self.geometry, &self.arrays, &self.runs, self.portion, max_batch)
+    }
+
+    /// Dispatches of the longest submission, a training step.
+    pub(super) fn slots(&self, program: &Program, max_batch: usize) -> usize {
+        let schedule = Schedule::new(program, &self.geometry, &self.shared);
+        let portions = max_batch.div_ceil(self.portion.samples);
+        let passes = schedule.data(Purpose::Train).len() + schedule.error().len();
+        portions * passes + 1 + program.masks.len() + schedule.masks().len()
+    }
+
+    /// Bytes of all buffers.
+    pub(super) fn bytes(&self, program: &Program, max_batch: usize) -> u64 {
+        let items: u64 = self.items(program, max_batch).iter().map(|item| item.bytes).sum();
+        items + self.slots(program, max_batch) as u64 * SLOT
+    }
+}
+
+/// Groups of passes that are bound and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Group {
+    Data(Purpose),
+    Error,
+    StartFields,
+    Update(Rule),
+    /// The gradient of one mask.
+    Gradient(usize),
+    Masks,
+    Tally,
+}
+
+/// A pass bound to its buffers.
+struct Step {
+    compiled: Arc<Compiled>,
+    bind: BindGroup,
+    pass: Pass,
+    params: Params,
+}
+
+/// Passes to run for some samples of a batch.
+pub(super) struct Order {
+    pub(super) group: Group,
+    /// First sample (position in the batch) and number of samples.
+    pub(super) samples: (usize, usize),
+}
+
+/// What all orders of a submission share.
+#[derive(Clone, Copy)]
+pub(super) struct Common {
+    pub(super) key: [u32; 2],
+    pub(super) batch: usize,
+    pub(super) update: Option<Update>,
+    /// Number of the image set; 0 where no images are used.
+    pub(super) set: usize,
+}
+
+impl Common {
+    /// Where there is no batch.
+    pub(super) const NONE: Self = Self { key: [0; 2], batch: 1, update: None, set: 0 };
+}
+
+/// A loaded program.
+pub(super) struct Run {
+    pub(super) program: Program,
+    pub(super) layout: Layout,
+    pub(super) max_batch: usize,
+    pub(super) exposure: Exposure,
+    pub(super) bytes: u64,
+    buffers: HashMap<String, Buffer>,
+    slots: Buffer,
+    base: Params,
+    steps: HashMap<(Group, usize), Arc<Vec<Step>>>,
+    staging: Vec<u8>,
+    pending: VecDeque<SubmissionIndex>,
+}
+
+impl Run {
+    /// Allocates and uploads.
+    pub(super) fn new(
+        context: &Context,
+        program: &Program,
+        layout: Layout,
+        max_batch: usize,
+    ) -> Result<Self, EngineError> {
+        let mut buffers = HashMap::new();
+        let mut bytes = 0;
+        let needed = layout.bytes(program, max_batch);
+        for item in layout.items(program, max_batch) {
+            let buffer =
+                create(context, &layout.geometry, &item).map_err(|error| of_program(error, needed, bytes))?;
+            bytes += buffer.size();
+            buffers.insert(item.name, buffer);
+        }
+        let slots = context.slots(layout.slots(program, max_batch))?;
+        bytes += slots.size();
+        context.check()?;
+        let hops = program.hops.len();
+        Ok(Self {
+            base: Params::of(program, layout.run_count(), layout.portion.groups),
+            program: program.clone(),
+            layout,
+            max_batch,
+            exposure: Exposure { data: vec![1.0; hops], error: vec![1.0; hops] },
+            bytes,
+            buffers,
+            slots,
+            steps: HashMap::new(),
+            staging: Vec::new(),
+            pending: VecDeque::new(),
+        })
+    }
+
+    /// A buffer that the inventory lists.
+    pub(super) fn buffer(&self, name: &str) -> &Buffer {
+        &self.buffers[name]
+    }
+
+    /// Portions of a batch: first sample and number.
+    pub(super) fn portions(&self, batch: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let samples = self.layout.portion.samples;
+        (0..batch).step_by(samples).map(move |first| (first, samples.min(batch - first)))
+    }
+
+    /// Forgets passes that are bound to image sets.
+    pub(super) fn forget_sets(&mut self) {
+        self.steps.clear();
+    }
+
+    /// Runs orders in one submission.
+    pub(super) fn submit(
+        &mut self,
+        context: &mut Context,
+        orders: &[Order],
+        common: Common,
+        images: Option<&Buffer>,
+    ) -> Result<(), EngineError> {
+        let groups = orders.iter().map(|order| self.bound(context, order.group, common.set, images));
+        let groups = groups.collect::<Result<Vec<_>, _>>()?;
+        self.staging.clear();
+        for (order, steps) in orders.iter().zip(&groups) {
+            for step in steps.iter() {
+                let params = fill(step, order, common, &self.exposure);
+                self.staging.extend_from_slice(bytemuck::bytes_of(&params));
+                self.staging.resize(self.staging.len().next_multiple_of(SLOT as usize), 0);
+            }
+        }
+        if self.staging.is_empty() {
+            return Ok(());
+        }
+        context.queue.write_buffer(&self.slots, 0, &self.staging);
+        let mut encoder = context.device.create_command_encoder(&CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
+            let mut offset = 0;
+            for (order, steps) in orders.iter().zip(&groups) {
+                for step in steps.iter() {
+                    let y = match step.pass.across {
+                        Across::Samples => order.samples.1,
+                        Across::Groups => self.layout.portion.groups,
+                        Across::One => 1,
+                    };
+                    pass.set_pipeline(&step.compiled.pipeline);
+                    let offsets = [offset];
+                    let used = usize::from(step.compiled.bindings.iter().any(|b| b.name == "p"));
+                    pass.set_bind_group(0, &step.bind, &offsets[..used]);
+                    pass.dispatch_workgroups(step.pass.wide as u32, y as u32, 1);
+                    offset += SLOT as u32;
+                }
+            }
+        }
+        self.pending.push_back(context.queue.submit([encoder.finish()]));
+        self.throttle(context)?;
+        context.check()
+    }
+
+    /// Waits for an old submission when many are under way.
+    fn throttle(&mut self, context: &Context) -> Result<(), EngineError> {
+        while self.pending.len() > AHEAD {
+            let oldest = self.pending.pop_front();
+            let poll = PollType::Wait { submission_index: oldest, timeout: None };
+            context.device.poll(poll).map_err(|e| context.failed(e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn bound(
+        &mut self,
+        context: &mut Context,
+        group: Group,
+        set: usize,
+        images: Option<&Buffer>,
+    ) -> Result<Arc<Vec<Step>>, EngineError> {
+        if let Some(steps) = self.steps.get(&(group, set)) {
+            return Ok(Arc::clone(steps));
+        }
+        let steps = passes(&self.program, &self.layout, group)
+            .into_iter()
+            .map(|pass| self.bind(context, pass, images))
+            .collect::<Result<Vec<_>, _>>()?;
+        let steps = Arc::new(steps);
+        self.steps.insert((group, set), Arc::clone(&steps));
+        Ok(steps)
+    }
+
+    fn bind(&self, context: &mut Context, pass: Pass, images: Option<&Buffer>) -> Result<Step, EngineError> {
+        let kernel = Kernel::new(pass.stage, &pass.flags, &self.layout.geometry);
+        let compiled = context.compile(&kernel)?;
+        let bind = context.bind(&compiled, &|name| match name {
+            "p" => Some(&self.slots),
+            "images" => images,
+            name => self.buffers.get(pass.buffer(name)),
+        })?;
+        let mut params = self.base;
+        if let Some(m) = pass.modulator {
+            params = params.with_modulator(&self.program.masks[m]);
+        }
+        Ok(Step { compiled, bind, pass, params })
+    }
+}
+
+impl Layout {
+    fn run_count(&self) -> usize {
+        self.runs.count
+    }
+}
+
+/// Refuses a program that needs more than it may take.
+pub(super) fn check_limit(context: &Context, needed: u64, limit: Option<u64>) -> Result<(), EngineError> {
+    match limit {
+        Some(available) if needed > available => Err(EngineError::Memory {
+            device: context.name.clone(),
+            needed,
+            available,
+            what: PROGRAM.to_owned(),
+            remedy: REMEDY.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The passes of a group.
+pub(super) fn passes(program: &Program, layout: &Layout, group: Group) -> Vec<Pass> {
+    let schedule = Schedule::new(program, &layout.geometry, &layout.shared);
+    match group {
+        Group::Data(purpose) => schedule.data(purpose),
+        Group::Error => schedule.error(),
+        Group::StartFields => schedule.start_fields(),
+        Group::Update(rule) => (0..program.masks.len()).map(|m| schedule.update(m, rule)).collect(),
+        Group::Gradient(m) => vec![schedule.update(m, Rule::Trace)],
+        Group::Masks => schedule.masks(),
+        Group::Tally => vec![schedule.tally()],
+    }
+}
+
+fn fill(step: &Step, order: &Order, common: Common, exposure: &Exposure) -> Params {
+    let mut params = step.params;
+    if let Some(update) = common.update {
+        params = params.with_update(update);
+    }
+    params.key = common.key;
+    params.first = order.samples.0 as u32;
+    params.count = order.samples.1 as u32;
+    params.fresh = u32::from(step.pass.first_touch && order.samples.0 == 0);
+    params.weight = (1.0 / common.batch as f64) as f32;
+    if let Some((hop, light)) = step.pass.measured {
+        params.stage = stage_word(hop, light);
+        let levels = match light {
+            Light::Data => &exposure.data,
+            Light::Error => &exposure.error,
+        };
+        params.level = levels[hop] as f32;
+    }
+    params
+}
+
+fn create(context: &Context, geometry: &Geometry, item: &Item<'_>) -> Result<Buffer, EngineError> {
+    if item.bytes > context.binding_bytes {
+        return Err(too_large(context, item));
+    }
+    match item.contents.bytes(geometry) {
+        Some(contents) if contents.len() as u64 == item.bytes => context.buffer_with(&item.name, &contents),
+        Some(contents) => {
+            let buffer = context.buffer(&item.name, item.bytes)?;
+            context.queue.write_buffer(&buffer, 0, &contents);
+            Ok(buffer)
+        }
+        None => context.buffer(&item.name, item.bytes),
+    }
+}
+
+/// A device that runs out of memory at one array is said to lack it for the program; what it gave so far it has.
+fn of_program(error: EngineError, needed: u64, given: u64) -> EngineError {
+    match error {
+        EngineError::Memory { device, available: 0, .. } => EngineError::Memory {
+            device,
+            needed,
+            available: given,
+            what: PROGRAM.to_owned(),
+            remedy: REMEDY.to_owned(),
+        },
+        other => other,
+    }
+}
+
+fn too_large(context: &Context, item: &Item<'_>) -> EngineError {
+    EngineError::Memory {
+        device: context.name.clone(),
+        needed: item.bytes,
+        available: context.binding_bytes,
+        what: format!("the array {:?} in one piece", item.name),
+        remedy: "lower optics.pixels or optics.padding, or use the CPU engine".to_owned(),
+    }
+}

@@ -1,0 +1,82 @@
+//! Bytes that the passes of a training step move, counted from the schedule: what a profile is compared with.
+
+use super::geometry::Geometry;
+use super::inventory::Portion;
+use super::kernel::{Kernel, Stage};
+use super::schedule::Pass;
+use super::template::Access;
+
+/// What one kind of dispatch reads and writes, over all samples of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassTraffic {
+    /// Stage and variant.
+    pub name: String,
+    /// Dispatches of a step (more than one when the batch runs in portions).
+    pub dispatches: usize,
+    /// Bytes read. Arrays that all samples share count once a dispatch: they stay in cache.
+    pub reads: u64,
+    /// Bytes written.
+    pub writes: u64,
+}
+
+/// Traffic of a pass that runs for a batch in portions; `over_batch` passes run once a step instead.
+pub(super) fn traffic(
+    pass: &Pass,
+    geometry: &Geometry,
+    portion: Portion,
+    batch: usize,
+    over_batch: bool,
+) -> PassTraffic {
+    let kernel = Kernel::new(pass.stage, &pass.flags, geometry);
+    let dispatches = if over_batch { 1 } else { batch.div_ceil(portion.samples) };
+    let (mut reads, mut writes) = (0, 0);
+    for binding in &kernel.bindings {
+        let bytes = (per_sample(&binding.name, geometry) * batch
+            + shared(&binding.name, geometry, portion.groups) * dispatches) as u64;
+        match binding.access {
+            Access::Read => reads += bytes,
+            Access::Uniform => {}
+            Access::Write => {
+                writes += bytes;
+                if in_place(pass, &binding.name) {
+                    reads += bytes;
+                }
+            }
+        }
+    }
+    PassTraffic { name: kernel.name, dispatches, reads, writes }
+}
+
+fn in_place(pass: &Pass, name: &str) -> bool {
+    match name {
+        "work" => matches!(pass.stage, Stage::Column | Stage::RowMiddle | Stage::ErrorRow),
+        "phases" | "first_moment" | "second_moment" => true,
+        "partial" => !pass.first_touch,
+        _ => false,
+    }
+}
+
+/// Bytes of an array over samples.
+fn per_sample(name: &str, geometry: &Geometry) -> usize {
+    match name {
+        "work" => geometry.shape[0] * geometry.padded[1] * 8,
+        "record" | "given" => geometry.pixels() * 8,
+        "images" => geometry.image_bytes(),
+        "row_sums" => geometry.shape[0] * 8,
+        "sheet" => geometry.sheet() * 4,
+        _ => 0,
+    }
+}
+
+/// Bytes of an array that samples share.
+fn shared(name: &str, geometry: &Geometry, groups: usize) -> usize {
+    let pixels = geometry.pixels();
+    match name {
+        "transfer" => geometry.padded[0] * geometry.padded[1] * 8,
+        "mask" | "after" | "before" | "factor" | "source" => pixels * 8,
+        "partial" => groups * pixels * 4,
+        "map" | "targets" | "phases" | "first_moment" | "second_moment" | "turns" | "blurred"
+        | "gradient" => pixels * 4,
+        _ => 0,
+    }
+}
