@@ -51,7 +51,9 @@ fn the_ideal_system_has_flat_parts_and_shares_its_transfer_function() {
     assert_eq!((p.hops.len(), p.masks.len(), p.transfers.len()), (2, 2, 1));
     assert_eq!(p.padded, [128, 128]);
     assert!(p.camera.is_none() && p.hops.iter().all(|h| h.after.is_none() && h.error.transfer == 0));
-    assert!(p.masks.iter().all(|m| m.factor.is_none() && m.lut.is_none() && m.levels.is_none() && m.leak == 0.0));
+    assert!(
+        p.masks.iter().all(|m| m.factor.is_none() && m.lut.is_none() && m.levels.is_none() && m.leak == 0.0)
+    );
 }
 
 #[test]
@@ -110,7 +112,8 @@ fn an_even_pupil_aberration_is_symmetric_an_odd_one_is_not() {
 
 #[test]
 fn error_light_through_the_modulator_sees_its_static_errors() {
-    let text = "[hardware]\nerror_path = 'through'\n[imperfections.all]\nmodulator_aberration = { rms = 0.5 }";
+    let text =
+        "[hardware]\nerror_path = 'through'\n[imperfections.all]\nmodulator_aberration = { rms = 0.5 }";
     let p = twin(text, ErrorPass::Forward);
     assert_eq!(p.hops[0].error.before, p.masks[0].factor);
     assert!(twin(text, ErrorPass::Transposed).hops[0].error.before.is_none());
@@ -131,8 +134,10 @@ fn roll_and_magnification_turn_and_scale_the_mask() {
 
 #[test]
 fn an_input_distance_is_a_hop_without_a_mask() {
-    let config: SystemConfig =
-        toml::from_str("[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nlayers = 2\ninput_distance = '0.05 m'").unwrap();
+    let config: SystemConfig = toml::from_str(
+        "[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nlayers = 2\ninput_distance = '0.05 m'",
+    )
+    .unwrap();
     let p = System::new(config, [28, 28], 1).unwrap().compile_ideal(&exact).unwrap();
     assert_eq!(p.hops.iter().map(|h| h.mask).collect::<Vec<_>>(), [None, Some(0), Some(1)]);
 }

@@ -147,8 +147,23 @@ impl LayerErrors {
             ($($field:ident),*) => { Self { $($field: self.$field.clone().or_else(|| common.$field.clone())),* } };
         }
         merged!(
-            shift, axial, roll, magnification, tilt, bits, range, gamma, lut, crosstalk, efficiency, fill_factor,
-            modulator_aberration, modulator_edge, camera_aberration, camera_edge, pupil_aberration
+            shift,
+            axial,
+            roll,
+            magnification,
+            tilt,
+            bits,
+            range,
+            gamma,
+            lut,
+            crosstalk,
+            efficiency,
+            fill_factor,
+            modulator_aberration,
+            modulator_edge,
+            camera_aberration,
+            camera_edge,
+            pupil_aberration
         )
     }
 }

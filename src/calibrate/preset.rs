@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn the_bench_is_valid_and_can_be_overridden() {
-        let bench = resolve(&Imperfections { preset: Some("bench".into()), ..Imperfections::default() }).unwrap();
+        let bench =
+            resolve(&Imperfections { preset: Some("bench".into()), ..Imperfections::default() }).unwrap();
         assert!(bench.camera.is_some() && bench.all.bits == Some(8));
         let text = "preset = 'bench'\n[all]\nbits = 4";
         let own = resolve(&toml::from_str(text).unwrap()).unwrap();

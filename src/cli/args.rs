@@ -6,46 +6,54 @@ use clap::{Args, Parser, Subcommand};
 
 /// A digital twin of optical neural networks, trained by fully forward mode learning.
 #[derive(Debug, Parser)]
-#[command(name = "ffm", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Examples:\n  ffm train                              the embedded default experiment, no files needed\n  \
+#[command(
+    name = "ffm",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Examples:\n  ffm train                              the embedded default experiment, no files needed\n  \
     ffm train examples/fashion_mnist.toml  a network for Fashion-MNIST\n  \
     ffm devices                            what this machine can compute on\n\n\
     Exit codes: 0 done, 1 internal error, 2 wrong arguments or configuration, 3 bad input data, 4 device or memory,\n\
-    5 output could not be written, 6 numerical failure, 130 interrupted (resume with `ffm resume RUN`).")]
-pub struct Cli {
+    5 output could not be written, 6 numerical failure, 130 interrupted (resume with `ffm resume RUN`)."
+)]
+pub(super) struct Cli {
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
     /// Common options.
     #[command(flatten)]
-    pub common: Common,
+    pub(super) common: Common,
 }
 
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
-pub struct Common {
+pub(super) struct Common {
     /// Print one JSON object as the last line of standard output
     #[arg(long, global = true, help_heading = "Output")]
-    pub json: bool,
+    pub(super) json: bool,
     /// Print results and errors only
     #[arg(long, short, global = true, help_heading = "Output")]
-    pub quiet: bool,
+    pub(super) quiet: bool,
 }
 
 /// Where to compute.
 #[derive(Args, Clone, Debug)]
-pub struct Device {
+pub(super) struct Device {
     /// auto (a real GPU, otherwise the CPU), cpu, gpu (any adapter), or an index or part of a name from `ffm devices`
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|INDEX|NAME", help_heading = "Device")]
-    pub device: String,
+    pub(super) device: String,
     /// Threads of the CPU engine (0: one per core)
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Device")]
-    pub threads: usize,
+    pub(super) threads: usize,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Train in silico, deploy on the imperfect twin, train there by FFM, and compare
     Train(Train),
     /// Go on with an interrupted run, bit for bit
@@ -73,102 +81,106 @@ pub enum Command {
     ffm train --data path/to/folder --device gpu\n\n\
     JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, ssim.ideal_vs_twin, ssim.ideal_vs_ffm,\n\
     gradient_cosine (one per layer), samples_per_second, seconds, device, engine, run_dir.")]
-pub struct Train {
+pub(super) struct Train {
     /// Experiment file; without one: the embedded default experiment
-    pub experiment: Option<PathBuf>,
+    pub(super) experiment: Option<PathBuf>,
     /// Override a key, for instance `train.rate=0.01` or `optics.distance="0.3 m"`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub(super) set: Vec<String>,
     /// Data set name or folder (overrides data.source)
     #[arg(long, value_name = "NAME|DIR")]
-    pub data: Option<String>,
+    pub(super) data: Option<String>,
     /// Run folder (default: runs/<time>_<name>_<hash>)
     #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Check everything, print the resolved configuration, needed memory and device, and stop
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// Where to compute.
     #[command(flatten)]
-    pub device: Device,
+    pub(super) device: Device,
 }
 
 /// `ffm resume`.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  ffm resume runs/2026-11-25T06-00-00_default_1a2b3c")]
-pub struct Resume {
+pub(super) struct Resume {
     /// Run folder
-    pub run: PathBuf,
+    pub(super) run: PathBuf,
     /// Where to compute; another engine than before gives results that differ in the last digits.
     #[command(flatten)]
-    pub device: Device,
+    pub(super) device: Device,
 }
 
 /// `ffm eval`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ffm eval runs/fashion\n  ffm eval runs/fashion --data mnist --json\n\n\
     JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, samples, data, device, engine.")]
-pub struct Eval {
+pub(super) struct Eval {
     /// Run folder
-    pub run: PathBuf,
+    pub(super) run: PathBuf,
     /// Another data set than the run's
     #[arg(long, value_name = "NAME|DIR")]
-    pub data: Option<String>,
+    pub(super) data: Option<String>,
     /// Where to compute.
     #[command(flatten)]
-    pub device: Device,
+    pub(super) device: Device,
 }
 
 /// `ffm propagate`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  ffm propagate field.npy --distance 0.388m --pitch 8um --wavelength 532nm --out far.npy\n  \
+#[command(
+    after_help = "Examples:\n  ffm propagate field.npy --distance 0.388m --pitch 8um --wavelength 532nm --out far.npy\n  \
     ffm propagate mask.png --distance '20 mm' --pitch '8 um' --wavelength '633 nm' --out far.png\n\n\
     A picture is an amplitude (--intensity: an intensity). OUT.npy holds the complex field; OUT.png shows the amplitude,\n\
-    and OUT-phase.png the phase. JSON keys: method, padded, energy_in, energy_out, bounds, files.")]
-pub struct Propagate {
+    and OUT-phase.png the phase. JSON keys: method, padded, energy_in, energy_out, bounds, files."
+)]
+pub(super) struct Propagate {
     /// Field (complex or real .npy) or picture (.png, .tif, .bmp, .jpg, .pgm)
-    pub input: PathBuf,
+    pub(super) input: PathBuf,
     /// Distance; negative goes back
     #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
-    pub distance: String,
+    pub(super) distance: String,
     /// Pixel pitch
     #[arg(long, value_name = "LENGTH")]
-    pub pitch: String,
+    pub(super) pitch: String,
     /// Vacuum wavelength
     #[arg(long, value_name = "LENGTH")]
-    pub wavelength: String,
+    pub(super) wavelength: String,
     /// Result: .npy (complex) or .png (amplitude, and phase beside it)
     #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    pub(super) out: PathBuf,
     /// auto, angular-spectrum, band-limited, rayleigh-sommerfeld, fresnel-transfer, fresnel-impulse
     #[arg(long, default_value = "auto")]
-    pub method: String,
+    pub(super) method: String,
     /// Padding factor; 1 is periodic
     #[arg(long, default_value_t = 2.0)]
-    pub padding: f64,
+    pub(super) padding: f64,
     /// Refractive index
     #[arg(long, default_value_t = 1.0)]
-    pub index: f64,
+    pub(super) index: f64,
     /// Read the picture as intensity, not amplitude
     #[arg(long)]
-    pub intensity: bool,
+    pub(super) intensity: bool,
     /// Go on with a method that undersamples its kernel
     #[arg(long)]
-    pub allow_undersampled: bool,
+    pub(super) allow_undersampled: bool,
 }
 
 /// `ffm devices`.
 #[derive(Args, Debug)]
-#[command(after_help = "JSON keys: devices (array of index, engine, name, kind, detail, limits, propagations_per_second).")]
-pub struct Devices {
+#[command(
+    after_help = "JSON keys: devices (array of index, engine, name, kind, detail, limits, propagations_per_second)."
+)]
+pub(super) struct Devices {
     /// Do not measure the propagation rate
     #[arg(long)]
-    pub no_measure: bool,
+    pub(super) no_measure: bool,
 }
 
 /// `ffm data`.
 #[derive(Debug, Subcommand)]
-pub enum Data {
+pub(super) enum Data {
     /// Download a data set with checksum and resume
     #[command(after_help = "Example:\n  ffm data fetch fashion-mnist")]
     Fetch {
@@ -188,8 +200,8 @@ pub enum Data {
 
 /// `ffm shaders`.
 #[derive(Args, Debug)]
-pub struct Shaders {
+pub(super) struct Shaders {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
-    pub dump: PathBuf,
+    pub(super) dump: PathBuf,
 }

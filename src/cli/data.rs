@@ -9,7 +9,7 @@ use super::{print, print_json};
 use crate::data;
 
 /// Fetches or describes data sets.
-pub fn data(command: &Data, common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn data(command: &Data, common: &Common) -> anyhow::Result<ExitCode> {
     match command {
         Data::Fetch { name, to } => fetch(name, to.as_deref(), common),
         Data::Info { source } => info(source.as_deref(), common),

@@ -31,7 +31,7 @@ const FIELDS: usize = 8;
 const SECONDS: f64 = 0.5;
 
 /// Lists the CPU and all adapters, with a quick measurement.
-pub fn devices(args: &Devices, common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn devices(args: &Devices, common: &Common) -> anyhow::Result<ExitCode> {
     let mut list = vec![cpu()?];
     list.extend(gpu::adapters().into_iter().map(adapter));
     for device in &mut list {
@@ -69,7 +69,11 @@ fn adapter(a: gpu::AdapterSummary) -> Listed {
         index: a.index + 1,
         engine: "gpu",
         name: a.name,
-        kind: if a.real_gpu { a.device_type } else { format!("{} (software: only when asked for)", a.device_type) },
+        kind: if a.real_gpu {
+            a.device_type
+        } else {
+            format!("{} (software: only when asked for)", a.device_type)
+        },
         detail: format!("{}, {}", a.backend, a.driver),
         limits: format!(
             "workgroup {} KiB, {} threads; binding {} MiB, buffer {} MiB",
@@ -86,14 +90,18 @@ fn line(d: &Listed) -> String {
     let rate = d.propagations_per_second.map_or_else(String::new, |r| {
         format!("\n      {r:.0} propagations/s of {SIDE} x {SIDE} fields, padded twofold, upload and download included")
     });
-    format!("{:>3}  {}  [{}, {} engine]\n      {}\n      {}{rate}", d.index, d.name, d.kind, d.engine, d.detail, d.limits)
+    format!(
+        "{:>3}  {}  [{}, {} engine]\n      {}\n      {}{rate}",
+        d.index, d.name, d.kind, d.engine, d.detail, d.limits
+    )
 }
 
 /// Propagations per second of one hop.
 fn measure(device: &str) -> anyhow::Result<f64> {
     let mut engine = engine::open(device, 0)?;
-    let config: SystemConfig =
-        toml::from_str(&format!("[optics]\npixels = {SIDE}\npitch = '12.5 um'\ndistance = '0.1 m'\nlayers = 1"))?;
+    let config: SystemConfig = toml::from_str(&format!(
+        "[optics]\npixels = {SIDE}\npitch = '12.5 um'\ndistance = '0.1 m'\nlayers = 1"
+    ))?;
     let system = System::new(config, [28, 28], 1)?;
     let program = system.compile_ideal(&|n| engine.transform_length(n))?;
     engine.load(&program, FIELDS)?;

@@ -9,7 +9,7 @@ use crate::experiment::classify::retest;
 use crate::io::RunDir;
 
 /// Tests the masks of a run on its test images, or on another set.
-pub fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::open(&args.run)?;
     let experiment = train::read_run(&dir)?;
     let source = args.data.as_ref().unwrap_or(&experiment.data.source);

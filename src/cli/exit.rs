@@ -12,22 +12,22 @@ use crate::train::TrainError;
 use crate::twin::ConfigError;
 
 /// An unforeseen failure.
-pub const INTERNAL: u8 = 1;
+pub(super) const INTERNAL: u8 = 1;
 /// Wrong arguments or configuration (clap uses the same).
-pub const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 /// Bad input data: images, labels, fields, checkpoints.
-pub const DATA: u8 = 3;
+pub(super) const DATA: u8 = 3;
 /// No device, or too little memory, or a lost device.
-pub const DEVICE: u8 = 4;
+pub(super) const DEVICE: u8 = 4;
 /// Output that could not be written.
-pub const OUTPUT: u8 = 5;
+pub(super) const OUTPUT: u8 = 5;
 /// NaN, divergence.
-pub const NUMERICS: u8 = 6;
+pub(super) const NUMERICS: u8 = 6;
 /// Interrupted by the user.
-pub const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// The exit code of an error: the first known cause decides.
-pub fn code(error: &anyhow::Error) -> ExitCode {
+pub(super) fn code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(error.chain().find_map(known).unwrap_or(INTERNAL))
 }
 

@@ -22,7 +22,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("FFM_LOG").unwrap_or_else(|_| "off".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("FFM_LOG").unwrap_or_else(|_| "off".into()),
+        )
         .init();
     let common = cli.common.clone();
     let ended = match cli.command {

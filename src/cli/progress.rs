@@ -8,7 +8,7 @@ use crate::experiment::classify::Watch;
 use crate::train::{EpochRow, Method, StepNews};
 
 /// Shows the course of a run on standard error.
-pub struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
     quiet: bool,
     terminal: bool,
@@ -16,7 +16,7 @@ pub struct Progress {
 
 impl Progress {
     /// `quiet` shows nothing.
-    pub fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         Self { bar: None, quiet, terminal: std::io::stderr().is_terminal() }
     }
 
@@ -29,7 +29,7 @@ impl Progress {
     }
 
     /// Removes the bar.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -37,7 +37,7 @@ impl Progress {
 }
 
 /// A bar with position, message and time left; hidden where it would only fill a log.
-pub fn bar(length: u64, shown: bool, template: &str) -> ProgressBar {
+pub(super) fn bar(length: u64, shown: bool, template: &str) -> ProgressBar {
     let target = if shown { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(length), target).with_style(style.progress_chars("━╸─"))

@@ -13,8 +13,9 @@ use crate::optics::{self, Field, Length, Method, Propagation};
 use crate::report::{Picture, PictureKind};
 
 /// Propagates a file's field through free space, in `f64`.
-pub fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<ExitCode> {
-    let length = |name: &str, text: &str| text.parse::<Length>().map(|l| l.0).with_context(|| format!("--{name}"));
+pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<ExitCode> {
+    let length =
+        |name: &str, text: &str| text.parse::<Length>().map(|l| l.0).with_context(|| format!("--{name}"));
     let pitch = length("pitch", &args.pitch)?;
     let space = Propagation {
         wavelength: length("wavelength", &args.wavelength)?,
@@ -78,7 +79,11 @@ impl Output {
         match extension(path).as_str() {
             "npy" => Ok(Self::Complex),
             "png" => Ok(Self::Pictures),
-            other => bail!(io::IoError::unsupported(path, other, ".npy (complex field) or .png (amplitude and phase)")),
+            other => bail!(io::IoError::unsupported(
+                path,
+                other,
+                ".npy (complex field) or .png (amplitude and phase)"
+            )),
         }
     }
 }

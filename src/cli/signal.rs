@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 
 /// Set by the first Ctrl-C (or TERM).
-pub static STOP: AtomicBool = AtomicBool::new(false);
+pub(super) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Installs the handler.
 ///
 /// # Errors
 /// When the system refuses.
-pub fn install() -> anyhow::Result<()> {
+pub(super) fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(super::exit::INTERRUPTED));

@@ -16,7 +16,7 @@ use crate::io::{RunDir, environment_json};
 use crate::twin::{ErrorPass, System};
 
 /// Trains, deploys, trains again, compares.
-pub fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let experiment = settings(args)?;
     experiment.train.validate()?;
     let data = load(&experiment)?;
@@ -31,12 +31,15 @@ pub fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::create(args.out.as_deref(), &experiment.name, &hash(&text))?;
     let command = command_line();
     dir.write("config.toml", text.as_bytes())?;
-    dir.write("env.json", environment_json(&describe(engine.device()), experiment.seed, &command).as_bytes())?;
+    dir.write(
+        "env.json",
+        environment_json(&describe(engine.device()), experiment.seed, &command).as_bytes(),
+    )?;
     run(&experiment, &data, &mut *engine, &dir, command, common)
 }
 
 /// Goes on where a run was interrupted.
-pub fn resume(args: &Resume, common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn resume(args: &Resume, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::open(&args.run)?;
     let experiment = read_run(&dir)?;
     let data = load(&experiment)?;
@@ -45,14 +48,14 @@ pub fn resume(args: &Resume, common: &Common) -> anyhow::Result<ExitCode> {
 }
 
 /// The settings of a run folder.
-pub fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
+pub(super) fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
     let path = dir.file("config.toml");
     let text = experiment::read_text(&path)?;
     Ok(experiment::settings(&text, &path.display().to_string(), &[])?)
 }
 
 /// Opens the engine and says which.
-pub fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn Engine>> {
+pub(super) fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn Engine>> {
     let engine = engine::open(&device.device, device.threads)?;
     if !common.quiet {
         eprintln!("device: {}", describe(engine.device()));
@@ -61,7 +64,7 @@ pub fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn Engine>>
 }
 
 /// One line about a device.
-pub fn describe(info: &DeviceInfo) -> String {
+pub(super) fn describe(info: &DeviceInfo) -> String {
     format!("{} ({} engine, {}, {})", info.name, info.engine, info.precision, info.detail)
 }
 
@@ -117,7 +120,12 @@ fn run(
     }
 }
 
-fn dry_run(experiment: &Experiment, data: &DataSet, engine: &dyn Engine, common: &Common) -> anyhow::Result<ExitCode> {
+fn dry_run(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &dyn Engine,
+    common: &Common,
+) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
     let twin = system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
     let bytes = engine.memory_needed(&twin, experiment.train.batch);
@@ -158,7 +166,9 @@ fn command_line() -> String {
     let quote = |a: String| if a.contains(char::is_whitespace) { format!("'{a}'") } else { a };
     let mut words: Vec<String> = std::env::args().map(quote).collect();
     if let Some(program) = words.first_mut() {
-        *program = Path::new(program.as_str()).file_name().map_or("ffm".into(), |n| n.to_string_lossy().into_owned());
+        *program = Path::new(program.as_str())
+            .file_name()
+            .map_or("ffm".into(), |n| n.to_string_lossy().into_owned());
     }
     words.join(" ")
 }

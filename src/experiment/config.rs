@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Imperfections;
 use crate::train::TrainConfig;
-use crate::twin::{DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig, SystemConfig};
+use crate::twin::{
+    DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig, SystemConfig,
+};
 
 /// The embedded default experiment.
 pub const DEFAULT: &str = include_str!("../../assets/default.toml");

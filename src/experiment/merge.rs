@@ -57,9 +57,15 @@ pub enum SettingsError {
 ///
 /// # Errors
 /// [`SettingsError`], naming file and key.
-pub fn settings<T: DeserializeOwned>(text: &str, origin: &str, overrides: &[String]) -> Result<T, SettingsError> {
-    let mut table: Table =
-        text.parse().map_err(|e: toml::de::Error| SettingsError::Syntax { origin: origin.into(), message: e.to_string() })?;
+pub fn settings<T: DeserializeOwned>(
+    text: &str,
+    origin: &str,
+    overrides: &[String],
+) -> Result<T, SettingsError> {
+    let mut table: Table = text.parse().map_err(|e: toml::de::Error| SettingsError::Syntax {
+        origin: origin.into(),
+        message: e.to_string(),
+    })?;
     // Once without overrides, so that an error is blamed on the right place.
     let base = read::<T>(&table, origin)?;
     if overrides.is_empty() {
@@ -90,16 +96,26 @@ fn read<T: DeserializeOwned>(table: &Table, origin: &str) -> Result<T, SettingsE
 /// serde's words into ours: path, key, nearest valid key.
 fn explain(origin: &str, path: &str, message: &str) -> SettingsError {
     let Some(rest) = message.strip_prefix("unknown field `") else {
-        return SettingsError::Value { origin: origin.into(), key: path.into(), message: message.trim().into() };
+        return SettingsError::Value {
+            origin: origin.into(),
+            key: path.into(),
+            message: message.trim().into(),
+        };
     };
     let unknown = rest.split('`').next().unwrap_or_default();
     // serde_path_to_error ends the path with the unknown key itself.
     let parent = path.strip_suffix(unknown).unwrap_or(path).trim_end_matches('.');
-    let join = |key: &str| if parent.is_empty() || parent == "." { key.to_owned() } else { format!("{parent}.{key}") };
+    let join = |key: &str| {
+        if parent.is_empty() || parent == "." { key.to_owned() } else { format!("{parent}.{key}") }
+    };
     let valid: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
-    let nearest = valid.iter().max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
+    let nearest = valid
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
     let hint = match nearest {
-        Some(near) if strsim::jaro_winkler(unknown, near) > 0.7 => format!("; did you mean `{}`?", join(near)),
+        Some(near) if strsim::jaro_winkler(unknown, near) > 0.7 => {
+            format!("; did you mean `{}`?", join(near))
+        }
         Some(_) => format!("; valid here: {}", valid.join(", ")),
         None => String::new(),
     };

@@ -56,8 +56,12 @@ impl IoError {
     pub(super) fn write(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let remedy = match error.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; choose a folder that you may write to",
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; the disk is full: free some space, then go on",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "; choose a folder that you may write to"
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "; the disk is full: free some space, then go on"
+            }
             _ => "",
         };
         Self::Write { path: path.display().to_string(), reason: format!("{error}{remedy}") }

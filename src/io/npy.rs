@@ -17,10 +17,15 @@ pub fn read_field(path: &Path) -> Result<Field, IoError> {
     let bytes = std::fs::read(path).map_err(|e| IoError::read(path, &e))?;
     let field = decode(&bytes).map_err(|problem| IoError::content(path, problem))?;
     if field.is_empty() {
-        return Err(IoError::content(path, format!("the array is empty ({} x {})", field.nrows(), field.ncols())));
+        return Err(IoError::content(
+            path,
+            format!("the array is empty ({} x {})", field.nrows(), field.ncols()),
+        ));
     }
     match field.indexed_iter().find(|(_, v)| !v.is_finite()) {
-        Some(((r, c), v)) => Err(IoError::content(path, format!("{v} at row {r}, column {c}; replace it by a number"))),
+        Some(((r, c), v)) => {
+            Err(IoError::content(path, format!("{v} at row {r}, column {c}; replace it by a number")))
+        }
         None => Ok(field),
     }
 }

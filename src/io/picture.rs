@@ -20,7 +20,8 @@ pub fn read_gray(path: &Path) -> Result<Array2<f64>, IoError> {
         return Err(IoError::unsupported(path, &kind, ".npy, .png, .tif, .bmp, .jpg or .pgm"));
     }
     let format = image::guess_format(&bytes).map_err(|e| IoError::content(path, e))?;
-    let picture = image::load_from_memory_with_format(&bytes, format).map_err(|e| IoError::content(path, e))?;
+    let picture =
+        image::load_from_memory_with_format(&bytes, format).map_err(|e| IoError::content(path, e))?;
     let gray = picture.to_luma16();
     let (cols, rows) = (gray.width() as usize, gray.height() as usize);
     let value = |(r, c): (usize, usize)| f64::from(gray.get_pixel(c as u32, r as u32).0[0]) / 65535.0;
@@ -43,7 +44,9 @@ pub fn png_gray8(values: &Array2<u8>) -> Result<Vec<u8>, IoError> {
     let picture = image::GrayImage::from_raw(cols as u32, rows as u32, pixels)
         .ok_or_else(|| IoError::content(name, "its size does not match its pixels"))?;
     let mut out = Cursor::new(Vec::new());
-    DynamicImage::ImageLuma8(picture).write_to(&mut out, ImageFormat::Png).map_err(|e| IoError::content(name, e))?;
+    DynamicImage::ImageLuma8(picture)
+        .write_to(&mut out, ImageFormat::Png)
+        .map_err(|e| IoError::content(name, e))?;
     Ok(out.into_inner())
 }
 
@@ -54,7 +57,8 @@ mod tests {
     #[test]
     fn bitmaps_wrap_and_round() {
         let tau = TAU;
-        let phases = ndarray::arr2(&[[0.0, tau / 2.0, tau, -tau / 4.0, tau * 255.6 / 256.0, 3.0 * tau + tau / 256.0]]);
+        let phases =
+            ndarray::arr2(&[[0.0, tau / 2.0, tau, -tau / 4.0, tau * 255.6 / 256.0, 3.0 * tau + tau / 256.0]]);
         assert_eq!(modulator_bitmap(phases.view()), ndarray::arr2(&[[0u8, 128, 0, 192, 0, 1]]));
     }
 

@@ -53,10 +53,20 @@ impl Records {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn append(&mut self, step: u64, epoch: u64, split: &str, name: &str, value: f64) -> Result<(), IoError> {
-        let row = Row { step, epoch, stage: self.stage.clone(), split: split.into(), name: name.into(), value };
+    pub fn append(
+        &mut self,
+        step: u64,
+        epoch: u64,
+        split: &str,
+        name: &str,
+        value: f64,
+    ) -> Result<(), IoError> {
+        let row =
+            Row { step, epoch, stage: self.stage.clone(), split: split.into(), name: name.into(), value };
         for ((path, file), text) in [(&mut self.csv, line(&row)), (&mut self.events, event(&row))] {
-            file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|e| IoError::write(path, &e))?;
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.flush())
+                .map_err(|e| IoError::write(path, &e))?;
         }
         Ok(())
     }
@@ -89,10 +99,16 @@ mod tests {
         records.append(10, 2, "train", "loss", 0.25).unwrap();
         Records::open(&run, "b", 0).unwrap().append(3, 1, "test", "accuracy", 1.0 / 3.0).unwrap();
         // Cut short in the middle of a row.
-        OpenOptions::new().append(true).open(run.file("metrics.jsonl")).unwrap().write_all(b"{\"step\": 9").unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(run.file("metrics.jsonl"))
+            .unwrap()
+            .write_all(b"{\"step\": 9")
+            .unwrap();
         Records::open(&run, "a", 5).unwrap().append(10, 2, "train", "loss", 0.125).unwrap();
         let csv = std::fs::read_to_string(run.file("metrics.csv")).unwrap();
-        let expected = "5,1,a,train,loss,0.5\n3,1,b,test,accuracy,0.3333333333333333\n10,2,a,train,loss,0.125\n";
+        let expected =
+            "5,1,a,train,loss,0.5\n3,1,b,test,accuracy,0.3333333333333333\n10,2,a,train,loss,0.125\n";
         assert_eq!(csv, format!("{HEADER}{expected}"));
         assert_eq!(std::fs::read_to_string(run.file("metrics.jsonl")).unwrap().lines().count(), 3);
     }

@@ -14,9 +14,8 @@ const SUB: usize = 16;
 fn opening(grid: &Grid, inside: impl Fn(f64, f64) -> bool) -> Array2<f64> {
     let part = |i: usize| (i as f64 + 0.5) / SUB as f64 - 0.5;
     Array2::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
-        let hits = (0..SUB * SUB).filter(|k| {
-            inside(grid.x(c) + part(k % SUB) * grid.dx, grid.y(r) + part(k / SUB) * grid.dy)
-        });
+        let hits = (0..SUB * SUB)
+            .filter(|k| inside(grid.x(c) + part(k % SUB) * grid.dx, grid.y(r) + part(k / SUB) * grid.dy));
         hits.count() as f64 / (SUB * SUB) as f64
     })
 }

@@ -30,7 +30,8 @@ pub fn shift(h: &mut Field, dy: f64, dx: f64, x: f64, y: f64) {
 pub fn pupil_aberration(h: &mut Field, dy: f64, dx: f64, terms: &[(usize, f64)]) -> Result<(), OpticsError> {
     let (rows, cols) = h.dim();
     let edge = 0.5 / dy.max(dx);
-    let orders: Vec<_> = terms.iter().map(|&(j, c)| Ok((zernike::noll(j)?, c))).collect::<Result<_, OpticsError>>()?;
+    let orders: Vec<_> =
+        terms.iter().map(|&(j, c)| Ok((zernike::noll(j)?, c))).collect::<Result<_, OpticsError>>()?;
     for ((r, c), v) in h.indexed_iter_mut() {
         let (fy, fx) = (frequency(r, rows, dy) / edge, frequency(c, cols, dx) / edge);
         let rho = fy.hypot(fx);

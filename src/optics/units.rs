@@ -7,11 +7,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::OpticsError;
 
 /// Units of length and their size in metres.
-const LENGTHS: [(&str, f64); 8] =
-    [("m", 1.0), ("cm", 1e-2), ("mm", 1e-3), ("um", 1e-6), ("µm", 1e-6), ("μm", 1e-6), ("nm", 1e-9), ("pm", 1e-12)];
+const LENGTHS: [(&str, f64); 8] = [
+    ("m", 1.0),
+    ("cm", 1e-2),
+    ("mm", 1e-3),
+    ("um", 1e-6),
+    ("µm", 1e-6),
+    ("μm", 1e-6),
+    ("nm", 1e-9),
+    ("pm", 1e-12),
+];
 /// Units of angle and their size in radians.
-const ANGLES: [(&str, f64); 4] =
-    [("rad", 1.0), ("mrad", 1e-3), ("deg", std::f64::consts::PI / 180.0), ("°", std::f64::consts::PI / 180.0)];
+const ANGLES: [(&str, f64); 4] = [
+    ("rad", 1.0),
+    ("mrad", 1e-3),
+    ("deg", std::f64::consts::PI / 180.0),
+    ("°", std::f64::consts::PI / 180.0),
+];
 
 /// A length in metres; in files a text with a unit (a bare number is metres).
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
@@ -30,7 +42,8 @@ fn parse(text: &str, units: &[(&str, f64)], kind: &'static str) -> Result<f64, O
     };
     let text = text.trim();
     // The unit begins at the last run of letters; "1e-3m" keeps its exponent.
-    let split = text.char_indices().rev().take_while(|(_, c)| c.is_alphabetic() || *c == '°').last().map(|(i, _)| i);
+    let split =
+        text.char_indices().rev().take_while(|(_, c)| c.is_alphabetic() || *c == '°').last().map(|(i, _)| i);
     let (number, unit) = text.split_at(split.ok_or_else(wrong)?);
     let value: f64 = number.trim().parse().map_err(|_| wrong())?;
     let (_, size) = units.iter().find(|(u, _)| *u == unit).ok_or_else(wrong)?;
@@ -43,7 +56,11 @@ fn write(value: f64, units: &[(&str, f64)], kind: &'static str) -> String {
         let text = format!("{} {unit}", value / size);
         (parse(&text, units, kind) == Ok(value)).then_some(text)
     };
-    units.iter().filter_map(exact).min_by_key(String::len).unwrap_or_else(|| format!("{value} {}", units[0].0))
+    units
+        .iter()
+        .filter_map(exact)
+        .min_by_key(String::len)
+        .unwrap_or_else(|| format!("{value} {}", units[0].0))
 }
 
 macro_rules! quantity {
@@ -73,7 +90,11 @@ macro_rules! quantity {
                 impl de::Visitor<'_> for Visitor {
                     type Value = $name;
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        write!(f, concat!("a ", $kind, " with its unit, such as {:?}"), write(1e-3, &$units, $kind))
+                        write!(
+                            f,
+                            concat!("a ", $kind, " with its unit, such as {:?}"),
+                            write(1e-3, &$units, $kind)
+                        )
                     }
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
                         text.parse().map_err(E::custom)

@@ -134,16 +134,43 @@ mod tests {
 
     #[test]
     fn indices_are_those_of_the_tables() {
-        let noll_table =
-            [(0, 0), (1, 1), (1, -1), (2, 0), (2, -2), (2, 2), (3, -1), (3, 1), (3, -3), (3, 3), (4, 0), (4, 2), (4, -2)];
+        let noll_table = [
+            (0, 0),
+            (1, 1),
+            (1, -1),
+            (2, 0),
+            (2, -2),
+            (2, 2),
+            (3, -1),
+            (3, 1),
+            (3, -3),
+            (3, 3),
+            (4, 0),
+            (4, 2),
+            (4, -2),
+        ];
         for (j, orders) in noll_table.into_iter().enumerate() {
             assert_eq!(noll(j + 1).unwrap(), orders, "Noll {}", j + 1);
         }
-        let osa_table = [(0, 0), (1, -1), (1, 1), (2, -2), (2, 0), (2, 2), (3, -3), (3, -1), (3, 1), (3, 3), (4, -4)];
+        let osa_table =
+            [(0, 0), (1, -1), (1, 1), (2, -2), (2, 0), (2, 2), (3, -3), (3, -1), (3, 1), (3, 3), (4, -4)];
         for (j, orders) in osa_table.into_iter().enumerate() {
             assert_eq!(osa(j), orders, "OSA {j}");
         }
-        let fringe_table = [(0, 0), (1, 1), (1, -1), (2, 0), (2, 2), (2, -2), (3, 1), (3, -1), (4, 0), (3, 3), (3, -3), (4, 2)];
+        let fringe_table = [
+            (0, 0),
+            (1, 1),
+            (1, -1),
+            (2, 0),
+            (2, 2),
+            (2, -2),
+            (3, 1),
+            (3, -1),
+            (4, 0),
+            (3, 3),
+            (3, -3),
+            (4, 2),
+        ];
         for (j, orders) in fringe_table.into_iter().enumerate() {
             assert_eq!(fringe(j + 1).unwrap(), orders, "Fringe {}", j + 1);
         }
@@ -180,7 +207,8 @@ mod tests {
                 continue;
             }
             count += 1.0;
-            let z: Vec<f64> = (1..=8).map(|j| noll(j).unwrap()).map(|(n, m)| value(n, m, y.hypot(x), y.atan2(x))).collect();
+            let z: Vec<f64> =
+                (1..=8).map(|j| noll(j).unwrap()).map(|(n, m)| value(n, m, y.hypot(x), y.atan2(x))).collect();
             for a in 0..8 {
                 for b in 0..8 {
                     sums[a][b] += z[a] * z[b];

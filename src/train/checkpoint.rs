@@ -54,7 +54,13 @@ const KINDS: [&str; 3] = ["phase", "first", "second"];
 impl Checkpoint {
     /// The beginning of a run with these masks.
     pub fn fresh(state: State) -> Self {
-        Self { position: Position::default(), state, exposure: None, tally: Tally::default(), rows: Vec::new() }
+        Self {
+            position: Position::default(),
+            state,
+            exposure: None,
+            tally: Tally::default(),
+            rows: Vec::new(),
+        }
     }
 
     /// Writes a safetensors file: arrays `phase.1`, `first.1`, `second.1`, ... and a JSON header as metadata.
@@ -73,10 +79,14 @@ impl Checkpoint {
         };
         let text = serde_json::to_string(&header).map_err(|e| foreign(path, e))?;
         let mut arrays = Vec::new();
-        for (kind, list) in KINDS.into_iter().zip([&self.state.phases, &self.state.first, &self.state.second]) {
+        for (kind, list) in KINDS.into_iter().zip([&self.state.phases, &self.state.first, &self.state.second])
+        {
             for (k, a) in list.iter().enumerate() {
                 let data = a.iter().copied().collect();
-                arrays.push((format!("{kind}.{}", k + 1), Tensor::F32 { shape: vec![a.nrows(), a.ncols()], data }));
+                arrays.push((
+                    format!("{kind}.{}", k + 1),
+                    Tensor::F32 { shape: vec![a.nrows(), a.ncols()], data },
+                ));
             }
         }
         Ok(tensors::save(path, &arrays, &BTreeMap::from([("header".to_owned(), text)]))?)
@@ -88,7 +98,9 @@ impl Checkpoint {
     /// A file that is missing, damaged, or something else.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let (mut arrays, metadata) = tensors::load(path)?;
-        let text = metadata.get("header").ok_or_else(|| foreign(path, "it has no header; it is not a checkpoint"))?;
+        let text = metadata
+            .get("header")
+            .ok_or_else(|| foreign(path, "it has no header; it is not a checkpoint"))?;
         let header: Header = serde_json::from_str(text).map_err(|e| foreign(path, e))?;
         let mut take = |kind: &str| -> Result<Vec<Array2<f32>>, TrainError> {
             (1..=header.masks)

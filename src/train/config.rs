@@ -100,7 +100,11 @@ impl TrainConfig {
             return bad("batch", &self.batch, "at least 1 sample per update is needed");
         }
         if !(self.rate.is_finite() && self.rate > 0.0) {
-            return bad("rate", &self.rate, "the learning rate must be positive; 0.03 is a good start for Adam");
+            return bad(
+                "rate",
+                &self.rate,
+                "the learning rate must be positive; 0.03 is a good start for Adam",
+            );
         }
         for (key, value) in [("momentum", self.momentum), ("beta1", self.beta1), ("beta2", self.beta2)] {
             if !unit(value) {
@@ -121,9 +125,13 @@ impl TrainConfig {
         let done = step as f64 / steps.max(1) as f64;
         let rate = self.rate * self.schedule.factor(done);
         match self.optimizer {
-            Optimizer::Adam => {
-                Update::Adam { rate, beta1: self.beta1, beta2: self.beta2, epsilon: self.epsilon, t: step + 1 }
-            }
+            Optimizer::Adam => Update::Adam {
+                rate,
+                beta1: self.beta1,
+                beta2: self.beta2,
+                epsilon: self.epsilon,
+                t: step + 1,
+            },
             Optimizer::Sgd => Update::Sgd { rate, momentum: self.momentum },
         }
     }

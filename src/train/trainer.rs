@@ -185,7 +185,6 @@ impl<'a> Loop<'a> {
                 since = 0;
                 self.look(batches)?;
                 self.training += clock.elapsed();
-                clock = Instant::now();
                 watch.step(self.news(batches));
                 let stop = job.stop.load(Ordering::Relaxed);
                 let due = self.saved.elapsed().as_secs_f64() > 60.0 * job.config.checkpoint_minutes;
@@ -208,7 +207,8 @@ impl<'a> Loop<'a> {
             return Ok(());
         }
         let samples = &order[..order.len().min(EXPOSURE_SAMPLES)];
-        let exposure = measure_exposure(self.job.program, self.job.train_images, samples, &self.engine.state()?)?;
+        let exposure =
+            measure_exposure(self.job.program, self.job.train_images, samples, &self.engine.state()?)?;
         self.engine.set_exposure(&exposure)?;
         self.exposure = Some(exposure);
         Ok(())
@@ -225,7 +225,9 @@ impl<'a> Loop<'a> {
         let epoch = (self.at.step / batches.max(1)) as usize + 1;
         let cause = match self.engine.state().and_then(|s| self.engine.set_state(&s)) {
             Err(found) => format!("{found}; lower train.rate (now {})", self.job.config.rate),
-            Ok(()) => "all phases are finite, so a field is not: check source, distances and imperfections".into(),
+            Ok(()) => {
+                "all phases are finite, so a field is not: check source, distances and imperfections".into()
+            }
         };
         Err(TrainError::Diverged { loss: new.loss, step: self.at.step, epoch, cause })
     }

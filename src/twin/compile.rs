@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
-use super::config::{EncodingConfig, ErrorPath, HardwareKind, Layout, LossConfig, SourceConfig, SystemConfig};
+use super::config::{
+    EncodingConfig, ErrorPath, HardwareKind, Layout, LossConfig, SourceConfig, SystemConfig,
+};
 use super::detectors::{self, Region};
 use super::errors::{ConfigError, positive, value};
 use super::modulator::{self, Draw, Kind};
@@ -62,7 +64,11 @@ impl System {
             return Err(value("optics.input_distance (m)", o.input_distance.0, "must be 0 or positive"));
         }
         if !(o.padding.is_finite() && (1.0..=8.0).contains(&o.padding)) {
-            return Err(value("optics.padding", o.padding, "must be 1 (periodic) to 8; 2 makes convolution linear"));
+            return Err(value(
+                "optics.padding",
+                o.padding,
+                "must be 1 (periodic) to 8; 2 makes convolution linear",
+            ));
         }
         let grid = Grid::new(rows, cols, dy, dx)?;
         let regions = detectors::regions(&config.detectors, [rows, cols])?;
@@ -95,11 +101,19 @@ impl System {
             positive("imperfections.camera.full_well", c.full_well)?;
             for (key, v) in [("read_noise", c.read_noise), ("pedestal", c.pedestal)] {
                 if !(v.is_finite() && v >= 0.0) {
-                    return Err(value(format!("imperfections.camera.{key}"), v, "must be 0 or more electrons"));
+                    return Err(value(
+                        format!("imperfections.camera.{key}"),
+                        v,
+                        "must be 0 or more electrons",
+                    ));
                 }
             }
             if c.adc_bits > 24 {
-                return Err(value("imperfections.camera.adc_bits", c.adc_bits, "must be 0 (no quantisation) to 24"));
+                return Err(value(
+                    "imperfections.camera.adc_bits",
+                    c.adc_bits,
+                    "must be 0 (no quantisation) to 24",
+                ));
             }
         }
         Ok(())
@@ -174,7 +188,8 @@ impl System {
         camera: Option<&CameraConfig>,
     ) -> Result<Program, ConfigError> {
         let o = &self.config.optics;
-        let mut shelf = Shelf { system: self, padded: self.padded(lengths)?, transfers: Vec::new(), keys: Vec::new() };
+        let mut shelf =
+            Shelf { system: self, padded: self.padded(lengths)?, transfers: Vec::new(), keys: Vec::new() };
         let (mut hops, mut masks) = (Vec::new(), Vec::new());
         if o.input_distance.0 > 0.0 {
             hops.push(shelf.hop(&LayerErrors::default(), o.input_distance.0, 0, pass)?);
@@ -214,7 +229,8 @@ impl System {
             let length = lengths(wanted)?;
             // A periodic grid has exactly the length of the field; anything longer is another system.
             if padding == 1.0 && length != n {
-                let remedy = format!("a periodic grid (padding 1) must be a transform length; the next is {length}");
+                let remedy =
+                    format!("a periodic grid (padding 1) must be a transform length; the next is {length}");
                 return Err(value("optics.pixels", n, remedy));
             }
             Ok(length)
@@ -228,11 +244,18 @@ impl System {
         let size = self.config.input.size.map_or([side, side], |s| s.both());
         if size[0] == 0 || size[1] == 0 || size[0] > rows || size[1] > cols {
             let text = format!("[{}, {}]", size[0], size[1]);
-            return Err(value("input.size", text, format!("the image must fit the grid of {rows} x {cols} pixels")));
+            return Err(value(
+                "input.size",
+                text,
+                format!("the image must fit the grid of {rows} x {cols} pixels"),
+            ));
         }
         if self.image[0] > rows || self.image[1] > cols {
             let text = format!("[{rows}, {cols}]");
-            let problem = format!("images of {} x {} pixels are larger than the grid; raise it", self.image[0], self.image[1]);
+            let problem = format!(
+                "images of {} x {} pixels are larger than the grid; raise it",
+                self.image[0], self.image[1]
+            );
             return Err(value("optics.pixels", text, problem));
         }
         Ok(([(rows - size[0]) / 2, (cols - size[1]) / 2], size))
@@ -292,7 +315,13 @@ struct TransferKey {
 }
 
 impl Shelf<'_> {
-    fn hop(&mut self, e: &LayerErrors, distance: f64, layer: usize, pass: ErrorPass) -> Result<Hop, ConfigError> {
+    fn hop(
+        &mut self,
+        e: &LayerErrors,
+        distance: f64,
+        layer: usize,
+        pass: ErrorPass,
+    ) -> Result<Hop, ConfigError> {
         let key = TransferKey {
             distance: distance + e.axial.map_or(0.0, |a| a.0),
             shift: e.shift.map_or([0.0; 2], |s| s.map(|l| l.0)),
@@ -302,13 +331,15 @@ impl Shelf<'_> {
         let transfer = self.transfer(&key)?;
         let draw = Draw { seed: self.system.seed, layer };
         let grid = &self.system.grid;
-        let after = modulator::side(e.camera_aberration.as_ref(), e.camera_edge, grid, draw, Kind::Camera)?.map(Arc::new);
+        let after = modulator::side(e.camera_aberration.as_ref(), e.camera_edge, grid, draw, Kind::Camera)?
+            .map(Arc::new);
         let error = match pass {
             ErrorPass::Forward => ErrorHop { transfer, before: None, after: after.clone() },
             ErrorPass::Transposed => {
                 // An even transfer function is its own transpose; only a shift or an odd aberration makes another one.
                 let even = key.shift == [0.0; 2] && key.pupil.is_empty();
-                let transfer = if even { transfer } else { self.transfer(&TransferKey { transposed: true, ..key })? };
+                let transfer =
+                    if even { transfer } else { self.transfer(&TransferKey { transposed: true, ..key })? };
                 ErrorHop { transfer, before: after.clone(), after: None }
             }
         };

@@ -21,7 +21,8 @@ pub struct Region {
 impl Region {
     fn overlaps(&self, other: &Self) -> bool {
         let apart = |a: usize, n: usize, b: usize, m: usize| a + n <= b || b + m <= a;
-        !apart(self.row, self.rows, other.row, other.rows) && !apart(self.col, self.cols, other.col, other.cols)
+        !apart(self.row, self.rows, other.row, other.rows)
+            && !apart(self.col, self.cols, other.col, other.cols)
     }
 }
 
@@ -56,7 +57,10 @@ fn check(regions: &[Region], [rows, cols]: [usize; 2]) -> Result<(), ConfigError
             return Err(value(
                 "detectors",
                 show(r),
-                format!("region {} leaves the grid of {rows} x {cols} pixels or is empty; move or shrink it", k + 1),
+                format!(
+                    "region {} leaves the grid of {rows} x {cols} pixels or is empty; move or shrink it",
+                    k + 1
+                ),
             ));
         }
         if let Some(other) = regions[..k].iter().position(|o| o.overlaps(r)) {
@@ -81,7 +85,9 @@ fn arrange(config: &DetectorConfig, [rows, cols]: [usize; 2]) -> Result<Vec<Regi
     let mut regions = Vec::new();
     let corner = |centre: usize, length: usize, limit: usize| {
         let start = centre.checked_sub(length / 2).filter(|s| s + length <= limit);
-        start.ok_or_else(|| value("detectors.size", side, format!("squares of {side} pixels do not fit {rows} x {cols}")))
+        start.ok_or_else(|| {
+            value("detectors.size", side, format!("squares of {side} pixels do not fit {rows} x {cols}"))
+        })
     };
     for (r, &count) in counts.iter().enumerate() {
         let row = corner((r + 1) * rows / (counts.len() + 1), side, rows)?;
@@ -132,7 +138,9 @@ mod tests {
     fn other_layouts_fit() {
         for classes in [2, 3, 5, 7, 10, 16] {
             for layout in [Layout::Squares, Layout::Differential] {
-                let found = regions(&DetectorConfig { classes, layout, ..DetectorConfig::default() }, [96, 128]).unwrap();
+                let found =
+                    regions(&DetectorConfig { classes, layout, ..DetectorConfig::default() }, [96, 128])
+                        .unwrap();
                 assert_eq!(found.len(), if layout == Layout::Squares { classes } else { 2 * classes });
             }
         }
@@ -148,7 +156,10 @@ mod tests {
         assert!(message(overlapping).contains("region 2 overlaps region 1"));
         let few = DetectorConfig { regions: Some(vec![[0, 0, 8, 8]]), ..base.clone() };
         assert!(message(few).contains("need 2"));
-        assert!(message(DetectorConfig { size: Some(40), ..DetectorConfig::default() }).contains("detectors.size"));
+        assert!(
+            message(DetectorConfig { size: Some(40), ..DetectorConfig::default() })
+                .contains("detectors.size")
+        );
         assert!(message(DetectorConfig { classes: 0, ..base }).contains("detectors.classes = 0"));
     }
 }

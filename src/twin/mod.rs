@@ -8,8 +8,8 @@ mod modulator;
 
 pub use compile::{ErrorPass, Lengths, System};
 pub use config::{
-    DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout, LossConfig, OpticsConfig,
-    Pair, SourceConfig, SystemConfig,
+    DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout, LossConfig,
+    OpticsConfig, Pair, SourceConfig, SystemConfig,
 };
 pub use detectors::Region;
 pub use errors::ConfigError;

@@ -29,7 +29,12 @@ pub(super) enum Kind {
 }
 
 /// The modulator of a layer. `wavelength` in metres.
-pub(super) fn modulator(e: &LayerErrors, grid: &Grid, wavelength: f64, draw: Draw) -> Result<Modulator, ConfigError> {
+pub(super) fn modulator(
+    e: &LayerErrors,
+    grid: &Grid,
+    wavelength: f64,
+    draw: Draw,
+) -> Result<Modulator, ConfigError> {
     let key = |name: &str| format!("imperfections (layer {}).{name}", draw.layer);
     if let Some(bits) = e.bits.filter(|b| !(1..=16).contains(b)) {
         return Err(value(key("bits"), bits, "must be 1 to 16"));
@@ -84,7 +89,11 @@ fn crosstalk(e: &LayerErrors, key: &dyn Fn(&str) -> String) -> Result<Vec<f64>, 
 }
 
 /// Rotation by `roll` and scaling by `magnification` about the axis: pixel `p` shows the command at `R(-roll) p / mag`.
-fn resample(e: &LayerErrors, grid: &Grid, key: &dyn Fn(&str) -> String) -> Result<Option<Affine>, ConfigError> {
+fn resample(
+    e: &LayerErrors,
+    grid: &Grid,
+    key: &dyn Fn(&str) -> String,
+) -> Result<Option<Affine>, ConfigError> {
     let (roll, mag) = (e.roll.map_or(0.0, |a| a.0), e.magnification.unwrap_or(1.0));
     if !(mag.is_finite() && (0.5..=2.0).contains(&mag)) {
         return Err(value(key("magnification"), mag, "must be 0.5 to 2"));
@@ -105,7 +114,12 @@ fn resample(e: &LayerErrors, grid: &Grid, key: &dyn Fn(&str) -> String) -> Resul
 }
 
 /// Static aberration, tilt and amplitude of the modulator.
-fn factor(e: &LayerErrors, grid: &Grid, wavelength: f64, draw: Draw) -> Result<Option<Arc<Field>>, ConfigError> {
+fn factor(
+    e: &LayerErrors,
+    grid: &Grid,
+    wavelength: f64,
+    draw: Draw,
+) -> Result<Option<Arc<Field>>, ConfigError> {
     let mut factor = side(e.modulator_aberration.as_ref(), e.modulator_edge, grid, draw, Kind::Modulator)?;
     if let Some([x, y]) = e.tilt.filter(|t| t.iter().any(|a| a.0 != 0.0)) {
         let tilt = effects::tilt(grid, wavelength, x.0, y.0);
@@ -143,7 +157,10 @@ pub(super) fn side(
             return Err(value(name("edge"), edge, "must be above 0 and at most 1"));
         }
         let amplitude = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
-            let (y, x) = (grid.y(r) / (0.5 * grid.rows as f64 * grid.dy), grid.x(c) / (0.5 * grid.cols as f64 * grid.dx));
+            let (y, x) = (
+                grid.y(r) / (0.5 * grid.rows as f64 * grid.dy),
+                grid.x(c) / (0.5 * grid.cols as f64 * grid.dx),
+            );
             Complex64::new((edge.ln() * (x * x + y * y)).exp(), 0.0)
         });
         field = Some(field.map_or(amplitude.clone(), |f| f * &amplitude));

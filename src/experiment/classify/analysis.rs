@@ -131,7 +131,10 @@ pub(super) fn analyse(
     let (ssim_deployed, ssim_ffm) = (likeness(&deployed)?, likeness(&ffm)?);
     let example = |k: usize| {
         let at = compared + k;
-        Example { index: picked[k] as usize, outputs: [&ideal[at], &deployed[at], &ffm[at]].map(Output::clone) }
+        Example {
+            index: picked[k] as usize,
+            outputs: [&ideal[at], &deployed[at], &ffm[at]].map(Output::clone),
+        }
     };
     let examples = (0..picked.len()).map(example).collect();
     let info = engine.device();

@@ -10,8 +10,8 @@ use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::metrics::Confusion;
 use crate::report::{
-    ClassificationReport, Detector, Epoch, Example, Fact, Fidelity, Imperfection, LayerMasks, Optics, Picture, PictureKind,
-    Training,
+    ClassificationReport, Detector, Epoch, Example, Fact, Fidelity, Imperfection, LayerMasks, Optics,
+    Picture, PictureKind, Training,
 };
 use crate::train::Outcome;
 use crate::twin::{HardwareKind, Layout};
@@ -32,7 +32,7 @@ pub(super) fn report(
     Ok(ClassificationReport {
         title: format!("{}: {} layers, {}", experiment.name, experiment.optics.layers, data.name),
         run,
-        date: jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string(),
+        date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
         command: command.into(),
         seed: experiment.seed,
         device: analysis.device.clone(),

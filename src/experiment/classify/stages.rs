@@ -9,7 +9,9 @@ use crate::data::DataSet;
 use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
-use crate::train::{self, Checkpoint, EpochRow, Evaluation, Job, Method, Observer, Outcome, StepNews, TrainError};
+use crate::train::{
+    self, Checkpoint, EpochRow, Evaluation, Job, Method, Observer, Outcome, StepNews, TrainError,
+};
 use crate::twin::{ErrorPass, System};
 
 /// Noise key of the tests of deployed masks.
@@ -62,7 +64,11 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    pub(super) fn compile(experiment: &Experiment, image: [usize; 2], engine: &dyn Engine) -> Result<Self, RunError> {
+    pub(super) fn compile(
+        experiment: &Experiment,
+        image: [usize; 2],
+        engine: &dyn Engine,
+    ) -> Result<Self, RunError> {
         let system = System::new(experiment.system(), image, experiment.seed)?;
         let length = |minimum| engine.transform_length(minimum);
         let ideal = system.compile_ideal(&length)?;
@@ -101,7 +107,8 @@ pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended,
     }
     let found = analysis::Found { ideal, deployed, ffm };
     let analysed = analysis::analyse(context.experiment, context.data, context.engine, &programs, &found)?;
-    let summary = files::write_results(dir, &context.experiment.clone(), data, &programs, &found, analysed, &command)?;
+    let summary =
+        files::write_results(dir, &context.experiment.clone(), data, &programs, &found, analysed, &command)?;
     Ok(Ended::Done(Box::new(summary)))
 }
 
@@ -126,7 +133,12 @@ impl Context<'_> {
         Ok((self.engine.upload(&self.data.train)?, self.engine.upload(&self.data.test)?))
     }
 
-    fn stage(&mut self, program: &Program, method: Method, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
+    fn stage(
+        &mut self,
+        program: &Program,
+        method: Method,
+        watch: &mut dyn Watch,
+    ) -> Result<Outcome, RunError> {
         let (train_set, test_set) = self.load(program)?;
         let name = files::stage_name(method);
         let path = self.dir.checkpoint(name);

@@ -60,7 +60,9 @@ fn signed(k: usize, n: usize) -> isize {
 /// `exp(i k z sqrt(1 - s))`, `s = a^2 + b^2` the squared sine; waves with `s > 1` decay whichever way they go.
 pub(super) fn angular_spectrum(grid: &Sampling) -> Field {
     let (carrier, kz) = (grid.carrier(), grid.kz());
-    grid.fill(&grid.direction_cosines(0), &grid.direction_cosines(1), |a, b| exact(carrier, kz, a * a + b * b))
+    grid.fill(&grid.direction_cosines(0), &grid.direction_cosines(1), |a, b| {
+        exact(carrier, kz, a * a + b * b)
+    })
 }
 
 fn exact(carrier: Complex64, kz: f64, s: f64) -> Complex64 {
@@ -81,7 +83,11 @@ pub(super) fn band_limited(grid: &Sampling) -> Field {
     };
     let (limit_y, limit_x) = (limit(0), limit(1));
     grid.fill(&grid.direction_cosines(0), &grid.direction_cosines(1), |a, b| {
-        if a.abs() > limit_y || b.abs() > limit_x { Complex64::ZERO } else { exact(carrier, kz, a * a + b * b) }
+        if a.abs() > limit_y || b.abs() > limit_x {
+            Complex64::ZERO
+        } else {
+            exact(carrier, kz, a * a + b * b)
+        }
     })
 }
 

@@ -138,7 +138,8 @@ impl Propagation {
     pub fn transfer(&self, padded: [usize; 2], dy: f64, dx: f64) -> Result<(Field, Method), OpticsError> {
         self.check()?;
         let method = self.resolve(padded, dy, dx)?;
-        let grid = kernels::Sampling { padded, pitch: [dy, dx], lambda: self.lambda(), distance: self.distance };
+        let grid =
+            kernels::Sampling { padded, pitch: [dy, dx], lambda: self.lambda(), distance: self.distance };
         let h = match method {
             Method::Auto | Method::AngularSpectrum => kernels::angular_spectrum(&grid),
             Method::BandLimited => kernels::band_limited(&grid),
