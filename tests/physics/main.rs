@@ -3,5 +3,6 @@
 //! Every test compares with a closed form, an identity, or numbers of another program. `docs/physics.md` lists which
 //! test shows which property.
 
+mod beams;
 mod operators;
 mod support;
