@@ -4,5 +4,7 @@
 //! test shows which property.
 
 mod beams;
+mod diffraction;
 mod operators;
+mod special;
 mod support;
