@@ -5,6 +5,7 @@
 
 mod beams;
 mod diffraction;
+mod methods;
 mod operators;
 mod special;
 mod support;
