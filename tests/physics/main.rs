@@ -5,7 +5,9 @@
 
 mod beams;
 mod diffraction;
+mod double_double;
 mod methods;
 mod operators;
+mod precision;
 mod special;
 mod support;
