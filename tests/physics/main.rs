@@ -6,6 +6,7 @@
 mod beams;
 mod diffraction;
 mod double_double;
+mod golden;
 mod methods;
 mod operators;
 mod precision;
