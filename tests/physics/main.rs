@@ -7,6 +7,7 @@ mod beams;
 mod diffraction;
 mod double_double;
 mod golden;
+mod gradient;
 mod methods;
 mod operators;
 mod precision;
