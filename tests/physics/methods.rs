@@ -96,7 +96,7 @@ fn the_band_limited_form_is_the_plain_one_at_short_distances() {
 }
 
 #[test]
-fn auto_takes_the_transfer_function_up_to_the_bound_and_the_impulse_response_beyond() {
+fn auto_takes_the_transfer_function_up_to_the_bound_and_the_impulse_response_from_it_on() {
     for (z, expected) in [
         (0.0, Method::AngularSpectrum),
         (0.999 * bound(), Method::AngularSpectrum),
@@ -109,6 +109,29 @@ fn auto_takes_the_transfer_function_up_to_the_bound_and_the_impulse_response_bey
         assert_eq!(method, expected, "{z}");
         assert_eq!(h, space(z, expected).transfer([256, 256], 8e-6, 8e-6).unwrap().0, "{z}");
     }
+}
+
+#[test]
+fn between_the_bounds_of_two_axes_auto_takes_the_band_limited_form() {
+    // Padded to 96 x 256, the transfer function is sampled up to 11.5 mm and the impulse response from 30.8 mm.
+    let grid = Grid::new(48, 128, 8e-6, 8e-6).unwrap();
+    let hole: Field = aperture::rectangle(&grid, 0.8e-3, 0.3e-3).mapv(Complex64::from);
+    for z in [0.012, 0.02, 0.03] {
+        assert_eq!(space(z, Method::Auto).resolve([96, 256], grid.dy, grid.dx), Ok(Method::BandLimited));
+        // With more rows of padding the transfer function is sampled well: this is the truth.
+        let truth = propagate(
+            &hole,
+            &space(z, Method::AngularSpectrum).transfer([256, 256], grid.dy, grid.dx).unwrap().0,
+        );
+        let error = relative_error(&travel(&hole, &grid, z, Method::Auto), &truth);
+        // Light of the hard edges beyond the band is missing.
+        assert!(error < 0.02, "{z}: {error}");
+    }
+    // The impulse response there: light of the far columns is aliased.
+    let mut impulse = space(0.012, Method::RayleighSommerfeld);
+    impulse.allow_undersampled = true;
+    let truth = travel(&hole, &grid, 0.012, Method::Auto);
+    assert!(relative_error(&propagate(&hole, &transfer(&grid, 2, &impulse)), &truth) > 0.3);
 }
 
 #[test]

@@ -24,7 +24,8 @@ use super::{Field, OpticsError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// Angular spectrum up to its sampling limit, Rayleigh-Sommerfeld beyond.
+    /// Angular spectrum up to its sampling limit, Rayleigh-Sommerfeld from its own on, band-limited between the two
+    /// (they differ where the padded grid is not as wide as high).
     Auto,
     /// Exact transfer function.
     AngularSpectrum,
@@ -113,7 +114,10 @@ impl Propagation {
         let (up_to, from) = self.bounds(padded, dy, dx);
         let z = self.distance.abs();
         match self.method {
-            Method::Auto => Ok(if z <= up_to { Method::AngularSpectrum } else { Method::RayleighSommerfeld }),
+            Method::Auto if z <= up_to => Ok(Method::AngularSpectrum),
+            Method::Auto if z >= from => Ok(Method::RayleighSommerfeld),
+            // One axis is too short for the transfer function, the other too long for the impulse response.
+            Method::Auto => Ok(Method::BandLimited),
             Method::BandLimited => Ok(Method::BandLimited),
             chosen => {
                 let good = if chosen.samples_frequencies() { z <= up_to } else { z >= from };
@@ -138,7 +142,8 @@ impl Propagation {
     pub fn transfer(&self, padded: [usize; 2], dy: f64, dx: f64) -> Result<(Field, Method), OpticsError> {
         self.check()?;
         let method = self.resolve(padded, dy, dx)?;
-        let grid = kernels::Sampling { padded, pitch: [dy, dx], lambda: self.lambda(), distance: self.distance };
+        let grid =
+            kernels::Sampling { padded, pitch: [dy, dx], lambda: self.lambda(), distance: self.distance };
         let h = match method {
             Method::Auto | Method::AngularSpectrum => kernels::angular_spectrum(&grid),
             Method::BandLimited => kernels::band_limited(&grid),
