@@ -24,7 +24,8 @@ use super::{Field, OpticsError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// Angular spectrum up to its sampling limit, Rayleigh-Sommerfeld beyond.
+    /// Angular spectrum up to its sampling limit, Rayleigh-Sommerfeld from its own on, band-limited between the two
+    /// (they differ where the padded grid is not as wide as high).
     Auto,
     /// Exact transfer function.
     AngularSpectrum,
@@ -113,7 +114,10 @@ impl Propagation {
         let (up_to, from) = self.bounds(padded, dy, dx);
         let z = self.distance.abs();
         match self.method {
-            Method::Auto => Ok(if z <= up_to { Method::AngularSpectrum } else { Method::RayleighSommerfeld }),
+            Method::Auto if z <= up_to => Ok(Method::AngularSpectrum),
+            Method::Auto if z >= from => Ok(Method::RayleighSommerfeld),
+            // One axis is too short for the transfer function, the other too long for the impulse response.
+            Method::Auto => Ok(Method::BandLimited),
             Method::BandLimited => Ok(Method::BandLimited),
             chosen => {
                 let good = if chosen.samples_frequencies() { z <= up_to } else { z >= from };
