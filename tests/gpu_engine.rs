@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Setup, batch, field_error, images, phases, prepare, program, real_error, screen};
+use common::{Setup, batch, field_error, images, phases, prepare, program, real_error, screen, transfer};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions};
 use ffm_twin::engine::{
@@ -31,6 +31,17 @@ fn with(options: GpuOptions) -> GpuEngine {
 
 fn reference() -> CpuEngine<f64> {
     CpuEngine::new(2).unwrap()
+}
+
+/// The program with padded lengths that the GPU engine has.
+fn fitted(gpu: &dyn Engine, setup: &Setup) -> Program {
+    let mut p = program(setup);
+    let asked = p.padded;
+    p.padded = asked.map(|length| gpu.transform_length(length).unwrap());
+    if p.padded != asked {
+        p.transfers = vec![Arc::new(transfer(p.padded, setup.pitch, setup.distance, setup.shift))];
+    }
+    p
 }
 
 /// Fields, gradients and loss of a batch on both engines.
@@ -61,9 +72,11 @@ fn fields_and_gradients_agree_on_grids_of_all_kinds() {
         ([64, 128], 1, 3),
         ([128, 64], 2, 2),
         ([128, 128], 1, 4),
+        ([50, 97], 2, 3),
+        ([200, 100], 1, 2),
         ([256, 256], 1, 2),
     ] {
-        let p = program(&Setup { shape, padding, ..Setup::default() });
+        let p = fitted(&gpu, &Setup { shape, padding, ..Setup::default() });
         compare(&mut gpu, &p, n, &format!("{shape:?} x {padding}, batch {n}"));
     }
 }
@@ -373,12 +386,13 @@ fn a_memory_limit_makes_smaller_portions_before_it_refuses() {
 #[test]
 fn impossible_programs_are_refused_with_the_reason() {
     let mut gpu = gpu();
-    assert_eq!(gpu.transform_length(65).unwrap(), 128);
+    assert_eq!(gpu.transform_length(65).unwrap(), 96);
+    assert_eq!(gpu.transform_length(800).unwrap(), 800);
     assert_eq!(gpu.transform_length(2048).unwrap(), 2048);
     assert!(matches!(gpu.transform_length(2049), Err(EngineError::Length { length: 2049, .. })));
-    let p = program(&Setup { shape: [96, 64], padding: 1, ..Setup::default() });
+    let p = program(&Setup { shape: [90, 64], padding: 1, ..Setup::default() });
     let error = gpu.load(&p, 1).unwrap_err();
-    assert!(matches!(error, EngineError::Length { length: 96, .. }), "{error}");
+    assert!(matches!(error, EngineError::Length { length: 90, .. }), "{error}");
     assert!(matches!(gpu.state(), Err(EngineError::Device { .. })), "nothing is loaded");
     let p = program(&Setup::default());
     gpu.load(&p, 1).unwrap();

@@ -33,7 +33,7 @@ impl Geometry {
             regions: program.readout.regions,
             classes: program.readout.classes,
             row: Plan::new(cols, LineOrder::Rows, limits).map_err(|why| (cols, why))?,
-            column: Plan::new(rows, LineOrder::Columns, limits).map_err(|why| (rows, why))?,
+            column: Plan::new(rows, LineOrder::Columns, limits).map_err(|why| (rows, why))?.dividing(cols),
         })
     }
 
