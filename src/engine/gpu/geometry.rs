@@ -97,7 +97,7 @@ impl Geometry {
             number("T", plan.threads);
             number("LINES", plan.lines);
         }
-        let full_rows = rows % self.row.lines == 0;
+        let full_rows = rows.is_multiple_of(self.row.lines);
         let full = [
             ("FULL_ROWS", full_rows),
             ("FULL_COLS", cols == self.padded[1]),

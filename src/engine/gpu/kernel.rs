@@ -208,7 +208,7 @@ fn square(length: usize, limits: WorkgroupLimits) -> Option<Geometry> {
 mod tests {
     use super::*;
 
-    const DESKTOP: WorkgroupLimits = WorkgroupLimits { bytes: 32 << 10, threads: 1024, software: false };
+    const DESKTOP: WorkgroupLimits = WorkgroupLimits::DESKTOP;
 
     fn check(name: &str, text: &str) {
         let module = naga::front::wgsl::parse_str(text)
