@@ -1,3 +1,5 @@
 //! The `ffm` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ffm_twin::cli::main()
+}

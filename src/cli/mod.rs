@@ -1,1 +1,69 @@
-//! (room under construction)
+//! The command line: the only place that prints.
+
+mod args;
+mod data;
+mod devices;
+mod eval;
+mod exit;
+mod progress;
+mod propagate;
+mod shaders;
+mod signal;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("FFM_LOG").unwrap_or_else(|_| "off".into()),
+        )
+        .init();
+    let common = cli.common.clone();
+    let ended = match cli.command {
+        Command::Train(args) => train::train(&args, &common),
+        Command::Resume(args) => train::resume(&args, &common),
+        Command::Eval(args) => eval::eval(&args, &common),
+        Command::Propagate(args) => propagate::propagate(&args, &common),
+        Command::Devices(args) => devices::devices(&args, &common),
+        Command::Data { command } => data::data(&command, &common),
+        Command::Shaders(args) => shaders::shaders(&args, &common),
+    };
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", message(&error));
+            exit::code(&error)
+        }
+    }
+}
+
+/// An error and its causes, without saying twice what a cause already says.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Prints a line of result; a closed pipe is no error.
+fn print(text: &str) {
+    use std::io::Write;
+    let _closed_pipe = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints the one JSON object.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string(value)?);
+    Ok(())
+}

@@ -68,7 +68,7 @@ pub fn ln(x: f32) -> f32 {
     p = p * m - 2.499_999_4e-1;
     p = p * m + 3.333_333_4e-1;
     let e = exponent as f32;
-    m + (p * m * z - 0.5 * z) + e * 0.693_147_2
+    m + (p * m * z - 0.5 * z) + e * std::f32::consts::LN_2
 }
 
 /// `(cos, sin)` of `2 pi t` for `t` in `0..1`, absolute error below 3e-7.

@@ -19,7 +19,7 @@ fn shape(
 }
 
 /// The smallest `2^a 3^b 5^c` that is at least `minimum`.
-pub(super) fn next_fast_length(minimum: usize) -> usize {
+pub fn next_fast_length(minimum: usize) -> usize {
     let smooth = |mut n: usize| {
         for p in [2, 3, 5] {
             while n.is_multiple_of(p) {

@@ -5,12 +5,16 @@ pub mod cpu;
 mod error;
 pub mod gpu;
 mod program;
+mod select;
 
+pub use check::next_fast_length;
 pub use error::EngineError;
 pub use program::{
     Affine, Camera, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout, Relay,
     Scoring,
 };
+
+pub use select::open;
 
 use ndarray::Array2;
 

@@ -1,1 +1,18 @@
-//! (room under construction)
+//! Files: every write goes to a temporary name first, every read checks what it reads.
+
+mod atomic;
+mod environment;
+mod error;
+mod npy;
+mod picture;
+mod records;
+mod rundir;
+pub mod tensors;
+
+pub use atomic::write_atomic;
+pub use environment::environment_json;
+pub use error::IoError;
+pub use npy::{read_field, write_field, write_real};
+pub use picture::{modulator_bitmap, png_gray8, read_gray};
+pub use records::Records;
+pub use rundir::RunDir;

@@ -2,9 +2,17 @@
 //!
 //! Lengths in metres, phases in radians, time convention `exp(-i w t)`, forward DFT `exp(-2 pi i f x)`.
 
+pub mod aperture;
+pub mod effects;
 mod grid;
+mod propagation;
+pub mod source;
+mod units;
+pub mod zernike;
 
 pub use grid::Grid;
+pub use propagation::{Method, Propagation, propagate, reversed};
+pub use units::{Angle, Length};
 
 use ndarray::Array2;
 use num_complex::Complex64;
@@ -29,5 +37,56 @@ pub enum OpticsError {
         dy: f64,
         /// Pitch along x, metres.
         dx: f64,
+    },
+    /// A quantity that cannot be read.
+    #[error("{text:?} is not a {kind}: write a number and a unit ({units})")]
+    Quantity {
+        /// What was written.
+        text: String,
+        /// Length or angle.
+        kind: &'static str,
+        /// The units there are.
+        units: String,
+    },
+    /// No such propagation method.
+    #[error("unknown propagation method {text:?}; there are {names}")]
+    UnknownMethod {
+        /// What was written.
+        text: String,
+        /// The names there are.
+        names: String,
+    },
+    /// A quantity that must be positive (a distance: finite).
+    #[error("the {name} is {value}; it must be a positive, finite number (a distance may be negative)")]
+    NotPositive {
+        /// Which quantity.
+        name: &'static str,
+        /// Its value in SI units.
+        value: f64,
+    },
+    /// The kernel of the chosen method varies too fast for the grid.
+    #[error(
+        "{method} undersamples its kernel: |distance| = {} m, but it must be {relation} {bound:.6} m on this grid; \
+         use another method (auto chooses), change pixels, pitch or padding, or pass --allow-undersampled", .distance.abs()
+    )]
+    Undersampled {
+        /// The method.
+        method: &'static str,
+        /// The distance, metres.
+        distance: f64,
+        /// The bound, metres.
+        bound: f64,
+        /// Whether the bound is an upper or a lower one.
+        relation: &'static str,
+    },
+    /// No such Zernike term.
+    #[error("Zernike index {index} ({ordering} order) does not exist; the first is {first}")]
+    Zernike {
+        /// The index.
+        index: usize,
+        /// The ordering.
+        ordering: &'static str,
+        /// Its first index.
+        first: usize,
     },
 }

@@ -1,1 +1,81 @@
-//! (room under construction)
+//! Training: what is minimised by which method, with which optimiser and schedule, step by step, resumable at any step.
+//!
+//! The trainer does not know whether light is simulated on the CPU or the GPU, nor whether the system is perfect: both are
+//! in the [`crate::engine::Engine`] and the program it was given. The exact adjoint and fully forward mode differ only in
+//! the error pass that the program describes.
+
+mod checkpoint;
+mod config;
+mod evaluate;
+mod sampler;
+mod trainer;
+
+pub use checkpoint::{Checkpoint, Position};
+pub use config::{Optimizer, Schedule, Start, TrainConfig};
+pub use evaluate::{Evaluation, evaluate};
+pub use sampler::{epoch_order, initial_phases};
+pub use trainer::{EpochRow, Job, Observer, Outcome, StepNews, measure_exposure, train};
+
+use crate::engine::EngineError;
+
+/// How the gradient is obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Exact adjoint of the ideal model.
+    InSilico,
+    /// Fully forward mode on the (imperfect) system: data and error both travel forward, measured fields are multiplied.
+    Ffm,
+}
+
+impl Method {
+    /// The name in configuration and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InSilico => "in-silico",
+            Self::Ffm => "ffm",
+        }
+    }
+}
+
+/// What can end a training run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The engine refused or failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A file could not be written or read.
+    #[error(transparent)]
+    Io(#[from] crate::io::IoError),
+    /// An impossible setting.
+    #[error("train.{key} = {value}: {problem}")]
+    Config {
+        /// Key below `train`.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The loss is not a number any more.
+    #[error("training diverged: loss {loss} at step {step} (epoch {epoch}); {cause}")]
+    Diverged {
+        /// Mean loss of the step.
+        loss: f64,
+        /// Step, from 1.
+        step: u64,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// What was found, and what to do.
+        cause: String,
+    },
+    /// A checkpoint that does not belong to this run.
+    #[error("checkpoint {path}: {problem}")]
+    Checkpoint {
+        /// The file.
+        path: String,
+        /// What does not fit.
+        problem: String,
+    },
+}

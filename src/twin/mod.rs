@@ -1,1 +1,15 @@
-//! (room under construction)
+//! The optical system: ideal or imperfect layers, compiled to a program of arrays that an engine runs.
+
+mod compile;
+mod config;
+mod detectors;
+mod errors;
+mod modulator;
+
+pub use compile::{ErrorPass, Lengths, System};
+pub use config::{
+    DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout, LossConfig,
+    OpticsConfig, Pair, SourceConfig, SystemConfig,
+};
+pub use detectors::Region;
+pub use errors::ConfigError;

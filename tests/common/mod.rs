@@ -47,7 +47,7 @@ impl Default for Setup {
     }
 }
 
-pub const WAVELENGTH: f64 = 532e-9;
+pub(crate) const WAVELENGTH: f64 = 532e-9;
 
 /// Uniform numbers in 0..1 from a counter.
 pub(crate) fn uniform(seed: u64, i: usize) -> f64 {

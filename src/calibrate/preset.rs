@@ -1,0 +1,83 @@
+//! Presets: named or given as a file, with the user's keys on top.
+
+use super::Imperfections;
+
+/// The imperfect bench that comes with the program.
+const BENCH: &str = include_str!("../../assets/bench.toml");
+
+/// A preset that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PresetError {
+    /// The file cannot be read.
+    #[error("imperfections.preset = {name:?}: neither \"none\" nor \"bench\" nor a readable file ({source})")]
+    Unreadable {
+        /// What was asked for.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file does not hold imperfections.
+    #[error("imperfections.preset = {name:?}: {message}")]
+    Invalid {
+        /// What was asked for.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Fills in the preset: its values stand where `given` says nothing. The result has no preset any more.
+///
+/// # Errors
+/// [`PresetError`] for a file that is missing or wrong.
+pub fn resolve(given: &Imperfections) -> Result<Imperfections, PresetError> {
+    let base = match given.preset.as_deref() {
+        None | Some("none") => Imperfections::default(),
+        Some("bench") => read("bench", BENCH)?,
+        Some(name) => {
+            let text = std::fs::read_to_string(name)
+                .map_err(|source| PresetError::Unreadable { name: name.into(), source })?;
+            read(name, &text)?
+        }
+    };
+    let mut layers = base.layer;
+    for (number, own) in &given.layer {
+        let merged = layers.get(number).map_or_else(|| own.clone(), |preset| own.over(preset));
+        layers.insert(number.clone(), merged);
+    }
+    Ok(Imperfections {
+        preset: None,
+        seed: given.seed.or(base.seed),
+        all: given.all.over(&base.all),
+        layer: layers,
+        camera: given.camera.or(base.camera),
+    })
+}
+
+fn read(name: &str, text: &str) -> Result<Imperfections, PresetError> {
+    toml::from_str(text).map_err(|e| PresetError::Invalid { name: name.into(), message: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bench_is_valid_and_can_be_overridden() {
+        let bench =
+            resolve(&Imperfections { preset: Some("bench".into()), ..Imperfections::default() }).unwrap();
+        assert!(bench.camera.is_some() && bench.all.bits == Some(8));
+        let text = "preset = 'bench'\n[all]\nbits = 4";
+        let own = resolve(&toml::from_str(text).unwrap()).unwrap();
+        assert_eq!(own.all.bits, Some(4));
+        assert_eq!(own.all.modulator_aberration, bench.all.modulator_aberration);
+        assert_eq!(own.camera, bench.camera);
+    }
+
+    #[test]
+    fn a_missing_preset_is_named() {
+        let given = Imperfections { preset: Some("no/such.toml".into()), ..Imperfections::default() };
+        assert!(resolve(&given).unwrap_err().to_string().contains("no/such.toml"));
+    }
+}

@@ -1,0 +1,207 @@
+//! What can be typed: commands, options, help with examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A digital twin of optical neural networks, trained by fully forward mode learning.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ffm",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Examples:\n  ffm train                              the embedded default experiment, no files needed\n  \
+    ffm train examples/fashion_mnist.toml  a network for Fashion-MNIST\n  \
+    ffm devices                            what this machine can compute on\n\n\
+    Exit codes: 0 done, 1 internal error, 2 wrong arguments or configuration, 3 bad input data, 4 device or memory,\n\
+    5 output could not be written, 6 numerical failure, 130 interrupted (resume with `ffm resume RUN`)."
+)]
+pub(super) struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// Common options.
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Common {
+    /// Print one JSON object as the last line of standard output
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(super) json: bool,
+    /// Print results and errors only
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(super) quiet: bool,
+}
+
+/// Where to compute.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Device {
+    /// auto (a real GPU, otherwise the CPU), cpu, gpu (any adapter), or an index or part of a name from `ffm devices`
+    #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|INDEX|NAME", help_heading = "Device")]
+    pub(super) device: String,
+    /// Threads of the CPU engine (0: one per core)
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Device")]
+    pub(super) threads: usize,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Train in silico, deploy on the imperfect twin, train there by FFM, and compare
+    Train(Train),
+    /// Go on with an interrupted run, bit for bit
+    Resume(Resume),
+    /// Test the masks of a finished run again
+    Eval(Eval),
+    /// Propagate a field or picture through free space
+    Propagate(Propagate),
+    /// List and measure the devices of this machine
+    Devices(Devices),
+    /// Fetch and inspect data sets
+    Data {
+        /// What to do.
+        #[command(subcommand)]
+        command: Data,
+    },
+    /// Write the final text of all GPU kernels
+    Shaders(Shaders),
+}
+
+/// `ffm train`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  ffm train\n  ffm train --set train.epochs=1 --set optics.layers=2\n  \
+    ffm train examples/fashion_mnist.toml --out runs/fashion --json\n  \
+    ffm train --data path/to/folder --device gpu\n\n\
+    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, ssim.ideal_vs_twin, ssim.ideal_vs_ffm,\n\
+    gradient_cosine (one per layer), samples_per_second, seconds, device, engine, run_dir.")]
+pub(super) struct Train {
+    /// Experiment file; without one: the embedded default experiment
+    pub(super) experiment: Option<PathBuf>,
+    /// Override a key, for instance `train.rate=0.01` or `optics.distance="0.3 m"`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Data set name or folder (overrides data.source)
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(super) data: Option<String>,
+    /// Run folder (default: runs/<time>_<name>_<hash>)
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Check everything, print the resolved configuration, needed memory and device, and stop
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    pub(super) device: Device,
+}
+
+/// `ffm resume`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  ffm resume runs/2026-11-25T06-00-00_default_1a2b3c")]
+pub(super) struct Resume {
+    /// Run folder
+    pub(super) run: PathBuf,
+    /// Where to compute; another engine than before gives results that differ in the last digits.
+    #[command(flatten)]
+    pub(super) device: Device,
+}
+
+/// `ffm eval`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  ffm eval runs/fashion\n  ffm eval runs/fashion --data mnist --json\n\n\
+    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, samples, data, device, engine.")]
+pub(super) struct Eval {
+    /// Run folder
+    pub(super) run: PathBuf,
+    /// Another data set than the run's
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(super) data: Option<String>,
+    /// Where to compute.
+    #[command(flatten)]
+    pub(super) device: Device,
+}
+
+/// `ffm propagate`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  ffm propagate field.npy --distance 0.388m --pitch 8um --wavelength 532nm --out far.npy\n  \
+    ffm propagate mask.png --distance '20 mm' --pitch '8 um' --wavelength '633 nm' --out far.png\n\n\
+    A picture is an amplitude (--intensity: an intensity). OUT.npy holds the complex field; OUT.png shows the amplitude,\n\
+    and OUT-phase.png the phase. JSON keys: method, padded, energy_in, energy_out, bounds, files."
+)]
+pub(super) struct Propagate {
+    /// Field (complex or real .npy) or picture (.png, .tif, .bmp, .jpg, .pgm)
+    pub(super) input: PathBuf,
+    /// Distance; negative goes back
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
+    pub(super) distance: String,
+    /// Pixel pitch
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) pitch: String,
+    /// Vacuum wavelength
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) wavelength: String,
+    /// Result: .npy (complex) or .png (amplitude, and phase beside it)
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// auto, angular-spectrum, band-limited, rayleigh-sommerfeld, fresnel-transfer, fresnel-impulse
+    #[arg(long, default_value = "auto")]
+    pub(super) method: String,
+    /// Padding factor; 1 is periodic
+    #[arg(long, default_value_t = 2.0)]
+    pub(super) padding: f64,
+    /// Refractive index
+    #[arg(long, default_value_t = 1.0)]
+    pub(super) index: f64,
+    /// Read the picture as intensity, not amplitude
+    #[arg(long)]
+    pub(super) intensity: bool,
+    /// Go on with a method that undersamples its kernel
+    #[arg(long)]
+    pub(super) allow_undersampled: bool,
+}
+
+/// `ffm devices`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "JSON keys: devices (array of index, engine, name, kind, detail, limits, propagations_per_second)."
+)]
+pub(super) struct Devices {
+    /// Do not measure the propagation rate
+    #[arg(long)]
+    pub(super) no_measure: bool,
+}
+
+/// `ffm data`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Data {
+    /// Download a data set with checksum and resume
+    #[command(after_help = "Example:\n  ffm data fetch fashion-mnist")]
+    Fetch {
+        /// mnist, fashion-mnist
+        name: String,
+        /// Where to (default: datasets/NAME)
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Show size, classes and origin of a data set
+    #[command(after_help = "Examples:\n  ffm data info strokes\n  ffm data info path/to/folder --json")]
+    Info {
+        /// Name or folder; without one: all that are known
+        source: Option<String>,
+    },
+}
+
+/// `ffm shaders`.
+#[derive(Args, Debug)]
+pub(super) struct Shaders {
+    /// Folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub(super) dump: PathBuf,
+}

@@ -1,0 +1,43 @@
+//! `ffm eval`.
+
+use std::process::ExitCode;
+
+use super::args::{Common, Eval};
+use super::{print, print_json, train};
+use crate::data::{self, Limits};
+use crate::experiment::classify::retest;
+use crate::io::RunDir;
+
+/// Tests the masks of a run on its test images, or on another set.
+pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
+    let dir = RunDir::open(&args.run)?;
+    let experiment = train::read_run(&dir)?;
+    let source = args.data.as_ref().unwrap_or(&experiment.data.source);
+    let limits = Limits { train: experiment.data.train, test: experiment.data.test };
+    let data = data::load(source, limits, experiment.seed)?;
+    let mut engine = train::open(&args.device, common)?;
+    let found = retest(&experiment, &data, &mut *engine, &dir)?;
+    print(&format!(
+        "{} test images of {}\n  ideal                 {:6.2} %\n  in-silico, deployed   {:6.2} %\n  FFM                   {:6.2} %",
+        found.samples,
+        data.name,
+        100.0 * found.ideal,
+        100.0 * found.in_silico_deployed,
+        100.0 * found.ffm
+    ));
+    if common.json {
+        let info = engine.device();
+        print_json(&serde_json::json!({
+            "accuracy": {
+                "ideal": found.ideal,
+                "in_silico_deployed": found.in_silico_deployed,
+                "ffm": found.ffm,
+            },
+            "samples": found.samples,
+            "data": data.name,
+            "device": info.name,
+            "engine": info.engine,
+        }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,89 @@
+//! Exit codes, part of the interface.
+
+use std::process::ExitCode;
+
+use crate::data::DataError;
+use crate::engine::EngineError;
+use crate::experiment::{RunError, SettingsError};
+use crate::io::IoError;
+use crate::optics::OpticsError;
+use crate::report::ReportError;
+use crate::train::TrainError;
+use crate::twin::ConfigError;
+
+/// An unforeseen failure.
+pub(super) const INTERNAL: u8 = 1;
+/// Wrong arguments or configuration (clap uses the same).
+pub(super) const USAGE: u8 = 2;
+/// Bad input data: images, labels, fields, checkpoints.
+pub(super) const DATA: u8 = 3;
+/// No device, or too little memory, or a lost device.
+pub(super) const DEVICE: u8 = 4;
+/// Output that could not be written.
+pub(super) const OUTPUT: u8 = 5;
+/// NaN, divergence.
+pub(super) const NUMERICS: u8 = 6;
+/// Interrupted by the user.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// The exit code of an error: the first known cause decides.
+pub(super) fn code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(error.chain().find_map(known).unwrap_or(INTERNAL))
+}
+
+fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(e) = cause.downcast_ref::<RunError>() {
+        return run(e);
+    }
+    if let Some(e) = cause.downcast_ref::<TrainError>() {
+        return train(e);
+    }
+    if let Some(e) = cause.downcast_ref::<EngineError>() {
+        return Some(engine(e));
+    }
+    if let Some(e) = cause.downcast_ref::<IoError>() {
+        return Some(io(e));
+    }
+    if cause.is::<DataError>() {
+        return Some(DATA);
+    }
+    if cause.is::<SettingsError>() || cause.is::<ConfigError>() || cause.is::<OpticsError>() {
+        return Some(USAGE);
+    }
+    cause.is::<ReportError>().then_some(OUTPUT)
+}
+
+fn run(error: &RunError) -> Option<u8> {
+    match error {
+        RunError::Engine(e) => Some(engine(e)),
+        RunError::Train(e) => train(e),
+        RunError::Io(e) => Some(io(e)),
+        RunError::Data(_) => Some(DATA),
+        RunError::Config(_) | RunError::Settings(_) => Some(USAGE),
+        RunError::Metric(_) => Some(NUMERICS),
+        RunError::Report(_) => Some(OUTPUT),
+    }
+}
+
+fn train(error: &TrainError) -> Option<u8> {
+    match error {
+        TrainError::Engine(e) => Some(engine(e)),
+        TrainError::Io(e) => Some(io(e)),
+        TrainError::Config { .. } => Some(USAGE),
+        TrainError::Diverged { .. } => Some(NUMERICS),
+        TrainError::Checkpoint { .. } => Some(DATA),
+    }
+}
+
+fn engine(error: &EngineError) -> u8 {
+    match error {
+        EngineError::NotFinite { .. } => NUMERICS,
+        EngineError::Shape { .. } => DATA,
+        EngineError::Length { .. } => USAGE,
+        _ => DEVICE,
+    }
+}
+
+fn io(error: &IoError) -> u8 {
+    if error.is_output() { OUTPUT } else { DATA }
+}

@@ -1,0 +1,174 @@
+//! `ffm train` and `ffm resume`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use sha2::{Digest, Sha256};
+
+use super::args::{Common, Device, Resume, Train};
+use super::progress::Progress;
+use super::{exit, print, print_json, signal};
+use crate::data::{self, DataSet, Limits};
+use crate::engine::{self, DeviceInfo, Engine};
+use crate::experiment::classify::{Classification, Ended, classify};
+use crate::experiment::{self, DEFAULT, Experiment};
+use crate::io::{RunDir, environment_json};
+use crate::twin::{ErrorPass, System};
+
+/// Trains, deploys, trains again, compares.
+pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
+    let experiment = settings(args)?;
+    experiment.train.validate()?;
+    let data = load(&experiment)?;
+    let mut engine = open(&args.device, common)?;
+    if args.dry_run {
+        return dry_run(&experiment, &data, &*engine, common);
+    }
+    // Everything that can be wrong with the settings is found before a folder is made.
+    let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
+    system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
+    let text = experiment.to_toml();
+    let dir = RunDir::create(args.out.as_deref(), &experiment.name, &hash(&text))?;
+    let command = command_line();
+    dir.write("config.toml", text.as_bytes())?;
+    dir.write(
+        "env.json",
+        environment_json(&describe(engine.device()), experiment.seed, &command).as_bytes(),
+    )?;
+    run(&experiment, &data, &mut *engine, &dir, command, common)
+}
+
+/// Goes on where a run was interrupted.
+pub(super) fn resume(args: &Resume, common: &Common) -> anyhow::Result<ExitCode> {
+    let dir = RunDir::open(&args.run)?;
+    let experiment = read_run(&dir)?;
+    let data = load(&experiment)?;
+    let mut engine = open(&args.device, common)?;
+    run(&experiment, &data, &mut *engine, &dir, command_line(), common)
+}
+
+/// The settings of a run folder.
+pub(super) fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
+    let path = dir.file("config.toml");
+    let text = experiment::read_text(&path)?;
+    Ok(experiment::settings(&text, &path.display().to_string(), &[])?)
+}
+
+/// Opens the engine and says which.
+pub(super) fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn Engine>> {
+    let engine = engine::open(&device.device, device.threads)?;
+    if !common.quiet {
+        eprintln!("device: {}", describe(engine.device()));
+    }
+    Ok(engine)
+}
+
+/// One line about a device.
+pub(super) fn describe(info: &DeviceInfo) -> String {
+    format!("{} ({} engine, {}, {})", info.name, info.engine, info.precision, info.detail)
+}
+
+fn settings(args: &Train) -> anyhow::Result<Experiment> {
+    let (text, origin) = match &args.experiment {
+        Some(path) => (experiment::read_text(path)?, path.display().to_string()),
+        None => (DEFAULT.to_owned(), "the default experiment".to_owned()),
+    };
+    let mut experiment: Experiment = experiment::settings(&text, &origin, &args.set)?;
+    if let Some(source) = &args.data {
+        experiment.data.source.clone_from(source);
+    }
+    Ok(experiment)
+}
+
+fn load(experiment: &Experiment) -> anyhow::Result<DataSet> {
+    let limits = Limits { train: experiment.data.train, test: experiment.data.test };
+    Ok(data::load(&experiment.data.source, limits, experiment.seed)?)
+}
+
+fn run(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &mut dyn Engine,
+    dir: &RunDir,
+    command: String,
+    common: &Common,
+) -> anyhow::Result<ExitCode> {
+    signal::install()?;
+    let mut progress = Progress::new(common.quiet);
+    let job = Classification { experiment, data, engine, run: dir, command, stop: &signal::STOP };
+    let ended = classify(job, &mut progress);
+    progress.close();
+    let ended = ended.inspect_err(|e| {
+        // The error itself is reported; that its marker cannot be written must not hide it.
+        let _ = dir.mark_failed(&e.to_string());
+    })?;
+    match ended {
+        Ended::Done(summary) => {
+            print(&summary.table);
+            if !common.quiet {
+                eprintln!("run folder: {0}\nreport:     {0}/report.html", summary.run_dir);
+            }
+            if common.json {
+                print_json(&summary)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Ended::Interrupted => {
+            eprintln!("interrupted; go on with: ffm resume {}", dir.path().display());
+            Ok(ExitCode::from(exit::INTERRUPTED))
+        }
+    }
+}
+
+fn dry_run(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &dyn Engine,
+    common: &Common,
+) -> anyhow::Result<ExitCode> {
+    let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
+    let twin = system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
+    let bytes = engine.memory_needed(&twin, experiment.train.batch);
+    print(&experiment.to_toml());
+    print(&format!(
+        "# {}: {} training and {} test images ({})\n# padded grid {} x {}, method {}\n# memory {:.1} MiB on {}",
+        data.name,
+        data.train.len(),
+        data.test.len(),
+        data.origin,
+        twin.padded[0],
+        twin.padded[1],
+        system.method(twin.padded)?.name(),
+        bytes as f64 / f64::from(1 << 20),
+        describe(engine.device())
+    ));
+    if common.json {
+        print_json(&serde_json::json!({
+            "memory_bytes": bytes,
+            "padded": twin.padded,
+            "method": system.method(twin.padded)?.name(),
+            "train_samples": data.train.len(),
+            "test_samples": data.test.len(),
+            "device": engine.device().name,
+            "engine": engine.device().engine,
+        }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Six hexadecimal digits of the settings.
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(3).map(|b| format!("{b:02x}")).collect()
+}
+
+/// The command as it was typed, with the program's plain name.
+fn command_line() -> String {
+    let quote = |a: String| if a.contains(char::is_whitespace) { format!("'{a}'") } else { a };
+    let mut words: Vec<String> = std::env::args().map(quote).collect();
+    if let Some(program) = words.first_mut() {
+        *program = Path::new(program.as_str())
+            .file_name()
+            .map_or("ffm".into(), |n| n.to_string_lossy().into_owned());
+    }
+    words.join(" ")
+}

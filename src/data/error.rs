@@ -1,0 +1,69 @@
+//! What can be wrong with a data set.
+
+use std::path::Path;
+
+/// Images or labels that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A file that cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file whose content is wrong.
+    #[error("{path}: {problem}")]
+    Invalid {
+        /// The file or folder.
+        path: String,
+        /// What is wrong, with numbers, and what to do.
+        problem: String,
+    },
+    /// A named set that is not on this machine.
+    #[error("data set {name:?} is not here (looked in {places}); get it with: ffm data fetch {name}")]
+    Missing {
+        /// The set.
+        name: String,
+        /// Where it was looked for.
+        places: String,
+    },
+    /// Neither a name nor a folder.
+    #[error("no data set {source_name:?}: neither a known name ({names}) nor a folder")]
+    Unknown {
+        /// What was asked for.
+        source_name: String,
+        /// The names there are.
+        names: String,
+    },
+    /// No image is left.
+    #[error("data set {name:?} has no {split} images (limit {limit:?}); at least one is needed")]
+    Empty {
+        /// The set.
+        name: String,
+        /// Training or test.
+        split: &'static str,
+        /// The limit asked for.
+        limit: Option<usize>,
+    },
+    /// A download that failed everywhere.
+    #[error("cannot fetch {file}: {reasons}")]
+    Download {
+        /// The file.
+        file: String,
+        /// What every mirror said, and what to do.
+        reasons: String,
+    },
+}
+
+impl DataError {
+    pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Invalid { path: path.display().to_string(), problem: problem.into() }
+    }
+
+    pub(super) fn unreadable(path: &Path, source: std::io::Error) -> Self {
+        Self::Unreadable { path: path.display().to_string(), source }
+    }
+}

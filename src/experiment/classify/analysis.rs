@@ -1,0 +1,212 @@
+//! What is found out about a finished run: cosines, likeness of fields, examples.
+
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::stages::{Deployed, Programs};
+use crate::data::DataSet;
+use crate::engine::{Batch, Engine, Exposure, Program, State};
+use crate::experiment::{Experiment, RunError};
+use crate::metrics::{GradientCosine, gradient_cosine, ssim_intensity};
+use crate::train::Outcome;
+
+/// Test images whose output fields are compared.
+const FIELDS: usize = 64;
+/// Training images whose gradients are compared.
+const GRADIENTS: usize = 16;
+/// Examples in the report.
+const EXAMPLES: usize = 6;
+/// Noise key of the analysis.
+const ANALYSIS_STEP: u64 = 1 << 51;
+
+/// The three stages' results.
+pub(super) struct Found {
+    pub(super) ideal: Outcome,
+    pub(super) deployed: Deployed,
+    pub(super) ffm: Outcome,
+}
+
+/// What the analysis adds.
+pub(super) struct Analysis {
+    pub(super) gradient: GradientCosine,
+    pub(super) ssim_deployed: f64,
+    pub(super) ssim_ffm: f64,
+    pub(super) compared: usize,
+    pub(super) examples: Vec<Example>,
+    pub(super) device: String,
+    pub(super) engine: &'static str,
+}
+
+/// One test image through the three systems.
+pub(super) struct Example {
+    pub(super) index: usize,
+    /// Ideal, deployed, FFM.
+    pub(super) outputs: [Output; 3],
+}
+
+/// Light on the detectors and what is read from it.
+#[derive(Clone)]
+pub(super) struct Output {
+    pub(super) intensity: Array2<f64>,
+    pub(super) scores: Vec<f64>,
+    pub(super) prediction: u8,
+}
+
+/// The result of a run, as `--json` prints it and `summary.json` holds it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Accuracies on the test images, 0..=1.
+    pub accuracy: Accuracies,
+    /// Mean SSIM of output intensities.
+    pub ssim: Likeness,
+    /// Cosine between the FFM gradient and the true gradient of the same twin, per layer.
+    pub gradient_cosine: Vec<f64>,
+    /// Training samples per second of FFM training (measurements included).
+    pub samples_per_second: f64,
+    /// Training samples per second in silico.
+    pub samples_per_second_in_silico: f64,
+    /// Seconds of both trainings.
+    pub seconds: f64,
+    /// Test images.
+    pub test_samples: usize,
+    /// The device.
+    pub device: String,
+    /// `cpu` or `gpu`.
+    pub engine: String,
+    /// The seed.
+    pub seed: u64,
+    /// The run folder.
+    pub run_dir: String,
+    /// The final table, as text.
+    #[serde(skip)]
+    pub table: String,
+}
+
+/// Accuracies of the three systems.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Accuracies {
+    /// In-silico masks on the ideal system.
+    pub ideal: f64,
+    /// The same masks on the imperfect twin.
+    pub in_silico_deployed: f64,
+    /// Masks trained by FFM on the twin.
+    pub ffm: f64,
+}
+
+/// SSIM of output intensities.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Likeness {
+    /// In-silico masks: ideal system against twin.
+    pub ideal_vs_twin: f64,
+    /// Ideal system with in-silico masks against twin with FFM masks.
+    pub ideal_vs_ffm: f64,
+}
+
+/// Compares gradients and fields.
+pub(super) fn analyse(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &mut dyn Engine,
+    programs: &Programs,
+    found: &Found,
+) -> Result<Analysis, RunError> {
+    let gradient = gradients(experiment, data, engine, programs, &found.ffm)?;
+    let picked = pick(&data.test.labels, data.classes.len());
+    let mut indices: Vec<u32> = (0..data.test.len().min(FIELDS) as u32).collect();
+    let compared = indices.len();
+    indices.extend(&picked);
+    let mut run = |program: &Program, state: &State, exposure: Option<&Exposure>| {
+        outputs(experiment, data, engine, (program, state, exposure), &indices)
+    };
+    let ideal = run(&programs.ideal, &found.ideal.state, None)?;
+    let deployed = run(&programs.twin, &found.ideal.state, found.deployed.exposure.as_ref())?;
+    let ffm = run(&programs.twin, &found.ffm.state, found.ffm.exposure.as_ref())?;
+    let likeness = |other: &[Output]| -> Result<f64, RunError> {
+        let mut sum = 0.0;
+        for (a, b) in ideal.iter().zip(other).take(compared) {
+            sum += ssim_intensity(a.intensity.view(), b.intensity.view())?.mean;
+        }
+        Ok(sum / compared as f64)
+    };
+    let (ssim_deployed, ssim_ffm) = (likeness(&deployed)?, likeness(&ffm)?);
+    let example = |k: usize| {
+        let at = compared + k;
+        Example {
+            index: picked[k] as usize,
+            outputs: [&ideal[at], &deployed[at], &ffm[at]].map(Output::clone),
+        }
+    };
+    let examples = (0..picked.len()).map(example).collect();
+    let info = engine.device();
+    Ok(Analysis {
+        gradient,
+        ssim_deployed,
+        ssim_ffm,
+        compared,
+        examples,
+        device: format!("{} ({}, {})", info.name, info.precision, info.detail),
+        engine: info.engine,
+    })
+}
+
+/// The first test image of each of the first classes: nobody chose them for their looks.
+fn pick(labels: &[u8], classes: usize) -> Vec<u32> {
+    let first = |class: usize| labels.iter().position(|&l| usize::from(l) == class);
+    (0..classes.min(EXAMPLES)).filter_map(first).map(|i| i as u32).collect()
+}
+
+/// The gradient that FFM measures against the true one of the same imperfect twin, with the FFM-trained masks.
+fn gradients(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &mut dyn Engine,
+    programs: &Programs,
+    ffm: &Outcome,
+) -> Result<GradientCosine, RunError> {
+    let indices: Vec<u32> = (0..data.train.len().min(GRADIENTS).min(experiment.train.batch) as u32).collect();
+    let mut gradient = |program: &Program| -> Result<_, RunError> {
+        engine.load(program, indices.len())?;
+        engine.clear_sets();
+        let set = engine.upload(&data.train)?;
+        engine.set_state(&ffm.state)?;
+        if let (Some(_), Some(exposure)) = (&program.camera, &ffm.exposure) {
+            engine.set_exposure(exposure)?;
+        }
+        let batch = Batch { set, indices: &indices, seed: experiment.seed, step: ANALYSIS_STEP };
+        Ok(engine.trace(batch)?.gradients)
+    };
+    let (measured, truth) = (gradient(&programs.twin)?, gradient(&programs.truth)?);
+    Ok(gradient_cosine(&measured, &truth)?)
+}
+
+/// Output intensity, scores and class of some test images.
+fn outputs(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &mut dyn Engine,
+    (program, state, exposure): (&Program, &State, Option<&Exposure>),
+    indices: &[u32],
+) -> Result<Vec<Output>, RunError> {
+    let batch = experiment.train.batch.min(indices.len());
+    engine.load(program, batch)?;
+    engine.clear_sets();
+    let set = engine.upload(&data.test)?;
+    engine.set_state(state)?;
+    if let Some(exposure) = exposure {
+        engine.set_exposure(exposure)?;
+    }
+    let mut all = Vec::with_capacity(indices.len());
+    for (k, indices) in indices.chunks(batch).enumerate() {
+        let batch = Batch { set, indices, seed: experiment.seed, step: ANALYSIS_STEP + 1 + k as u64 };
+        let (read, trace) = (engine.infer(batch)?, engine.trace(batch)?);
+        let last = trace.fields.last().map_or(&[][..], Vec::as_slice);
+        for (b, field) in last.iter().enumerate() {
+            all.push(Output {
+                intensity: field.mapv(|u| u.norm_sqr()),
+                scores: read.scores.row(b).to_vec(),
+                prediction: read.predictions[b],
+            });
+        }
+    }
+    Ok(all)
+}

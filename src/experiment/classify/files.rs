@@ -1,0 +1,100 @@
+//! What a classification run leaves in its folder.
+
+use ndarray::Array2;
+
+use super::analysis::{Accuracies, Analysis, Found, Likeness, Summary};
+use super::document;
+use super::stages::Programs;
+use crate::data::DataSet;
+use crate::experiment::{Experiment, RunError};
+use crate::io::{self, Records, RunDir};
+use crate::report;
+use crate::train::{EpochRow, Method, TrainError};
+
+/// Name of the in-silico stage in files.
+pub const STAGE_IN_SILICO: &str = "in-silico";
+/// Name of the FFM stage in files.
+pub const STAGE_FFM: &str = "ffm";
+
+/// The stage of a method.
+pub(super) fn stage_name(method: Method) -> &'static str {
+    match method {
+        Method::InSilico => STAGE_IN_SILICO,
+        Method::Ffm => STAGE_FFM,
+    }
+}
+
+/// `metrics.csv` and `metrics.jsonl` of one stage.
+pub(super) struct Metrics(Records);
+
+impl Metrics {
+    /// Opens the records and drops what was written after step `kept`.
+    pub(super) fn open(dir: &RunDir, method: Method, kept: u64) -> Result<Self, RunError> {
+        Ok(Self(Records::open(dir, stage_name(method), kept)?))
+    }
+
+    /// Records an epoch.
+    pub(super) fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError> {
+        let figures = [
+            ("train", "loss", row.train_loss),
+            ("train", "accuracy", row.train_accuracy),
+            ("test", "loss", row.test_loss),
+            ("test", "accuracy", row.test_accuracy),
+        ];
+        for (split, name, value) in figures {
+            self.0.append(row.step, row.epoch as u64, split, name, value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Masks, report, summary; the folder is marked done.
+pub(super) fn write_results(
+    dir: &RunDir,
+    experiment: &Experiment,
+    data: &DataSet,
+    programs: &Programs,
+    found: &Found,
+    analysis: Analysis,
+    command: &str,
+) -> Result<Summary, RunError> {
+    for (stage, state) in [(STAGE_IN_SILICO, &found.ideal.state), (STAGE_FFM, &found.ffm.state)] {
+        for (k, phase) in state.phases.iter().enumerate() {
+            write_mask(dir, stage, k + 1, phase)?;
+        }
+    }
+    let document = document::report(dir, experiment, data, programs, found, &analysis, command)?;
+    dir.write("report.html", report::render_classification(&document)?.as_bytes())?;
+    dir.write("table.md", report::markdown_table(&document).as_bytes())?;
+    let summary = Summary {
+        accuracy: Accuracies {
+            ideal: found.ideal.evaluation.accuracy,
+            in_silico_deployed: found.deployed.evaluation.accuracy,
+            ffm: found.ffm.evaluation.accuracy,
+        },
+        ssim: Likeness { ideal_vs_twin: analysis.ssim_deployed, ideal_vs_ffm: analysis.ssim_ffm },
+        gradient_cosine: analysis.gradient.layers.clone(),
+        samples_per_second: found.ffm.samples_per_second,
+        samples_per_second_in_silico: found.ideal.samples_per_second,
+        seconds: found.ideal.seconds + found.ffm.seconds,
+        test_samples: data.test.len(),
+        device: analysis.device.clone(),
+        engine: analysis.engine.into(),
+        seed: experiment.seed,
+        run_dir: dir.path().display().to_string(),
+        table: report::text_table(&document),
+    };
+    let text = serde_json::to_string_pretty(&summary).unwrap_or_default();
+    dir.write("summary.json", text.as_bytes())?;
+    dir.mark_done()?;
+    Ok(summary)
+}
+
+/// A mask as radians (npy) and as a bitmap for a modulator (256 levels in 2 pi).
+fn write_mask(dir: &RunDir, stage: &str, layer: usize, phase: &Array2<f32>) -> Result<(), RunError> {
+    let name = format!("masks/{stage}-layer-{layer}");
+    io::write_real(&dir.file(&format!("{name}.npy")), phase.view())?;
+    let bitmap = io::modulator_bitmap(phase.view());
+    dir.write(&format!("{name}.png"), &io::png_gray8(&bitmap)?)?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Classification: train in silico, deploy on the imperfect twin, train there by fully forward mode, compare.
+
+mod analysis;
+mod document;
+mod files;
+mod stages;
+
+pub use analysis::Summary;
+pub use files::{STAGE_FFM, STAGE_IN_SILICO};
+pub use stages::{Classification, Ended, Retested, Watch, classify, retest};

@@ -1,0 +1,269 @@
+//! The stages of a classification run, each resumable.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::analysis::{self, Summary};
+use super::files::{self, Metrics, STAGE_FFM, STAGE_IN_SILICO};
+use crate::data::DataSet;
+use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
+use crate::experiment::{Experiment, RunError};
+use crate::io::RunDir;
+use crate::train::{
+    self, Checkpoint, EpochRow, Evaluation, Job, Method, Observer, Outcome, StepNews, TrainError,
+};
+use crate::twin::{ErrorPass, System};
+
+/// Noise key of the tests of deployed masks.
+const DEPLOYED_STEP: u64 = 1 << 50;
+
+/// Whoever looks at a run: the command line's progress display, or nobody.
+pub trait Watch {
+    /// A stage begins.
+    fn stage(&mut self, method: Method, epochs: usize);
+    /// Some steps are done.
+    fn step(&mut self, news: StepNews);
+    /// An epoch is done and tested.
+    fn epoch(&mut self, method: Method, row: EpochRow);
+    /// Anything else worth a line.
+    fn note(&mut self, text: &str);
+}
+
+/// A classification run, ready to go.
+pub struct Classification<'a> {
+    /// Settings.
+    pub experiment: &'a Experiment,
+    /// Images.
+    pub data: &'a DataSet,
+    /// Where it runs.
+    pub engine: &'a mut dyn Engine,
+    /// Where it writes.
+    pub run: &'a RunDir,
+    /// The command that repeats it.
+    pub command: String,
+    /// Set from outside to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// How a run ended.
+pub enum Ended {
+    /// All stages are done and reported.
+    Done(Box<Summary>),
+    /// Stopped from outside; resumable.
+    Interrupted,
+}
+
+/// The three compiled systems.
+pub(super) struct Programs {
+    pub(super) system: System,
+    pub(super) ideal: Program,
+    /// The imperfect twin, error travelling forward.
+    pub(super) twin: Program,
+    /// The imperfect twin, error by the exact transpose, without noise.
+    pub(super) truth: Program,
+}
+
+impl Programs {
+    pub(super) fn compile(
+        experiment: &Experiment,
+        image: [usize; 2],
+        engine: &dyn Engine,
+    ) -> Result<Self, RunError> {
+        let system = System::new(experiment.system(), image, experiment.seed)?;
+        let length = |minimum| engine.transform_length(minimum);
+        let ideal = system.compile_ideal(&length)?;
+        let twin = system.compile_twin(ErrorPass::Forward, &length)?;
+        let mut truth = system.compile_twin(ErrorPass::Transposed, &length)?;
+        truth.camera = None;
+        Ok(Self { system, ideal, twin, truth })
+    }
+}
+
+/// Runs (or resumes) a classification experiment.
+///
+/// # Errors
+/// Settings, engine, files, divergence; what was finished before stays on disk.
+pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
+    let Classification { experiment, data, engine, run: dir, command, stop } = run;
+    let programs = Programs::compile(experiment, data.train.size, engine)?;
+    let mut context = Context { experiment, data, engine, dir, stop };
+
+    // (a) the ideal network, in silico.
+    let ideal = context.stage(&programs.ideal, Method::InSilico, watch)?;
+    if ideal.interrupted {
+        return Ok(Ended::Interrupted);
+    }
+    // (b) the same masks on the imperfect twin.
+    let deployed = context.deploy(&programs.twin, &ideal.state)?;
+    watch.note(&format!(
+        "in-silico masks: {:.1} % on the ideal system, {:.1} % on the imperfect twin",
+        100.0 * ideal.evaluation.accuracy,
+        100.0 * deployed.evaluation.accuracy
+    ));
+    // (c) training on the imperfect twin.
+    let ffm = context.stage(&programs.twin, Method::Ffm, watch)?;
+    if ffm.interrupted {
+        return Ok(Ended::Interrupted);
+    }
+    let found = analysis::Found { ideal, deployed, ffm };
+    let analysed = analysis::analyse(context.experiment, context.data, context.engine, &programs, &found)?;
+    let summary =
+        files::write_results(dir, &context.experiment.clone(), data, &programs, &found, analysed, &command)?;
+    Ok(Ended::Done(Box::new(summary)))
+}
+
+/// Masks tested on a system, with the exposures that were used.
+pub(super) struct Deployed {
+    pub(super) evaluation: Evaluation,
+    pub(super) exposure: Option<Exposure>,
+}
+
+struct Context<'a> {
+    experiment: &'a Experiment,
+    data: &'a DataSet,
+    engine: &'a mut dyn Engine,
+    dir: &'a RunDir,
+    stop: &'a AtomicBool,
+}
+
+impl Context<'_> {
+    fn load(&mut self, program: &Program) -> Result<(SetId, SetId), RunError> {
+        self.engine.load(program, self.experiment.train.batch)?;
+        self.engine.clear_sets();
+        Ok((self.engine.upload(&self.data.train)?, self.engine.upload(&self.data.test)?))
+    }
+
+    fn stage(
+        &mut self,
+        program: &Program,
+        method: Method,
+        watch: &mut dyn Watch,
+    ) -> Result<Outcome, RunError> {
+        let (train_set, test_set) = self.load(program)?;
+        let name = files::stage_name(method);
+        let path = self.dir.checkpoint(name);
+        let from = match path.exists() {
+            true => Checkpoint::load(&path)?,
+            false => self.fresh(program),
+        };
+        let epochs = self.experiment.train.epochs;
+        let mut metrics = Metrics::open(self.dir, method, from.rows.last().map_or(0, |r| r.step))?;
+        if from.position.epoch < epochs {
+            watch.stage(method, epochs);
+        }
+        let job = Job {
+            config: &self.experiment.train,
+            seed: self.experiment.seed,
+            program,
+            train: train_set,
+            train_images: &self.data.train,
+            test: test_set,
+            test_labels: &self.data.test.labels,
+            // Looking at the tally waits for a GPU; on the CPU it is free.
+            tally_every: if self.engine.device().engine == "cpu" { 1 } else { 16 },
+            stop: self.stop,
+        };
+        let mut observer = Recorder { watch, metrics: &mut metrics, path: &path, method };
+        Ok(train::train(self.engine, &job, from, &mut observer)?)
+    }
+
+    fn fresh(&self, program: &Program) -> Checkpoint {
+        let (start, seed) = (self.experiment.train.start, self.experiment.seed);
+        let phases = train::initial_phases(start, program.shape, program.masks.len(), seed);
+        Checkpoint::fresh(State::fresh(phases))
+    }
+
+    fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
+        let (_, test) = self.load(program)?;
+        deploy(self.engine, program, state, &self.data.train, (test, &self.data.test.labels), self.experiment)
+    }
+}
+
+/// Tests masks on a loaded system, exposures set for them first.
+fn deploy(
+    engine: &mut dyn Engine,
+    program: &Program,
+    state: &State,
+    images: &ImageSet,
+    (test, labels): (SetId, &[u8]),
+    experiment: &Experiment,
+) -> Result<Deployed, RunError> {
+    engine.set_state(state)?;
+    let exposure = match program.camera {
+        Some(_) => {
+            let few: Vec<u32> = (0..images.len().min(16) as u32).collect();
+            let exposure = train::measure_exposure(program, images, &few, state)?;
+            engine.set_exposure(&exposure)?;
+            Some(exposure)
+        }
+        None => None,
+    };
+    let key = (experiment.seed, DEPLOYED_STEP);
+    let evaluation = train::evaluate(engine, test, labels, experiment.train.batch, key)?;
+    Ok(Deployed { evaluation, exposure })
+}
+
+/// Accuracies of a finished run's masks.
+#[derive(Clone, Copy, Debug)]
+pub struct Retested {
+    /// In-silico masks on the ideal system.
+    pub ideal: f64,
+    /// In-silico masks on the twin.
+    pub in_silico_deployed: f64,
+    /// FFM masks on the twin.
+    pub ffm: f64,
+    /// Test images.
+    pub samples: usize,
+}
+
+/// Tests the masks of a run folder on a data set.
+///
+/// # Errors
+/// Missing or foreign checkpoints, engine failures.
+pub fn retest(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &mut dyn Engine,
+    dir: &RunDir,
+) -> Result<Retested, RunError> {
+    let programs = Programs::compile(experiment, data.test.size, engine)?;
+    let ideal = Checkpoint::load(&dir.checkpoint(STAGE_IN_SILICO))?;
+    let ffm = Checkpoint::load(&dir.checkpoint(STAGE_FFM))?;
+    let mut accuracy = |program: &Program, state: &State| -> Result<f64, RunError> {
+        engine.load(program, experiment.train.batch)?;
+        engine.clear_sets();
+        let test = engine.upload(&data.test)?;
+        let images = if data.train.is_empty() { &data.test } else { &data.train };
+        Ok(deploy(engine, program, state, images, (test, &data.test.labels), experiment)?.evaluation.accuracy)
+    };
+    Ok(Retested {
+        ideal: accuracy(&programs.ideal, &ideal.state)?,
+        in_silico_deployed: accuracy(&programs.twin, &ideal.state)?,
+        ffm: accuracy(&programs.twin, &ffm.state)?,
+        samples: data.test.len(),
+    })
+}
+
+/// Passes news on and keeps the records.
+struct Recorder<'a> {
+    watch: &'a mut dyn Watch,
+    metrics: &'a mut Metrics,
+    path: &'a Path,
+    method: Method,
+}
+
+impl Observer for Recorder<'_> {
+    fn step(&mut self, news: StepNews) {
+        self.watch.step(news);
+    }
+
+    fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError> {
+        self.metrics.epoch(row)?;
+        self.watch.epoch(self.method, row);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        checkpoint.save(self.path)
+    }
+}

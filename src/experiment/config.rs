@@ -1,0 +1,111 @@
+//! An experiment file: the optical system, the data, the training.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calibrate::Imperfections;
+use crate::train::TrainConfig;
+use crate::twin::{
+    DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig, SystemConfig,
+};
+
+/// The embedded default experiment.
+pub const DEFAULT: &str = include_str!("../../assets/default.toml");
+
+/// Everything a run depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Experiment {
+    /// Name, part of the run folder's.
+    pub name: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// `[data]`.
+    pub data: DataConfig,
+    /// `[optics]`.
+    pub optics: OpticsConfig,
+    /// `[source]`.
+    pub source: SourceConfig,
+    /// `[input]`.
+    pub input: InputConfig,
+    /// `[detectors]`.
+    pub detectors: DetectorConfig,
+    /// `[loss]`.
+    pub loss: LossConfig,
+    /// `[hardware]`.
+    pub hardware: HardwareConfig,
+    /// `[imperfections]`.
+    pub imperfections: Imperfections,
+    /// `[train]`.
+    pub train: TrainConfig,
+}
+
+impl Default for Experiment {
+    fn default() -> Self {
+        Self {
+            name: "experiment".into(),
+            seed: 1,
+            data: DataConfig::default(),
+            optics: OpticsConfig::default(),
+            source: SourceConfig::default(),
+            input: InputConfig::default(),
+            detectors: DetectorConfig::default(),
+            loss: LossConfig::default(),
+            hardware: HardwareConfig::default(),
+            imperfections: Imperfections { preset: Some("bench".into()), ..Imperfections::default() },
+            train: TrainConfig::default(),
+        }
+    }
+}
+
+/// `[data]`: which images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// `strokes` (built in), `mnist`, `fashion-mnist`, or a folder.
+    pub source: String,
+    /// Training images at most (the first of the set).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
+    /// Test images at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<usize>,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { source: "strokes".into(), train: None, test: None }
+    }
+}
+
+impl Experiment {
+    /// The tables that describe the optical system.
+    pub fn system(&self) -> SystemConfig {
+        SystemConfig {
+            optics: self.optics.clone(),
+            source: self.source,
+            input: self.input,
+            detectors: self.detectors.clone(),
+            loss: self.loss,
+            hardware: self.hardware,
+            imperfections: self.imperfections.clone(),
+        }
+    }
+
+    /// The whole file, as it reads back.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::settings;
+
+    #[test]
+    fn the_default_experiment_reads_and_reads_back() {
+        let read: Experiment = settings(DEFAULT, "default", &[]).unwrap();
+        assert_eq!(settings::<Experiment>(&read.to_toml(), "written", &[]).unwrap(), read);
+        assert_eq!(read.imperfections.preset.as_deref(), Some("bench"));
+    }
+}

@@ -1,0 +1,31 @@
+//! Where and with what a run was made.
+
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Environment<'a> {
+    version: &'static str,
+    /// Commit that was built; `unknown` outside a repository.
+    commit: &'static str,
+    command: &'a str,
+    device: &'a str,
+    seed: u64,
+    system: String,
+    processors: usize,
+    time: String,
+}
+
+/// `env.json` of a run.
+pub fn environment_json(device: &str, seed: u64, command: &str) -> String {
+    let environment = Environment {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: env!("FFM_COMMIT"),
+        command,
+        device,
+        seed,
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        time: jiff::Timestamp::now().to_string(),
+    };
+    serde_json::to_string_pretty(&environment).unwrap_or_default()
+}

@@ -1,0 +1,53 @@
+//! Imperfect propagation as changes of the transfer function: shifts and aberrations of the pupil.
+
+use std::f64::consts::TAU;
+
+use num_complex::Complex64;
+
+use super::{Field, Grid, OpticsError, zernike};
+
+/// Spatial frequency of DFT index `k` of `n` at pitch `d`, 1/m.
+fn frequency(k: usize, n: usize, d: f64) -> f64 {
+    let signed = if 2 * k < n { k as f64 } else { k as f64 - n as f64 };
+    signed / (n as f64 * d)
+}
+
+/// Moves the propagated field by `+x`, `+y` metres: `H exp(-2 pi i (fx x + fy y))` (Fourier shift theorem), to any
+/// fraction of a pixel.
+pub fn shift(h: &mut Field, dy: f64, dx: f64, x: f64, y: f64) {
+    let (rows, cols) = h.dim();
+    for ((r, c), v) in h.indexed_iter_mut() {
+        let turns = frequency(c, cols, dx) * x + frequency(r, rows, dy) * y;
+        *v *= Complex64::cis(-TAU * turns);
+    }
+}
+
+/// Multiplies by `exp(i psi(f))`, `psi` a sum of Zernike polynomials (Noll index, rad rms) over the disc of the highest
+/// frequency of the coarser axis; nothing outside the disc. The odd part of `psi` makes the propagation asymmetric.
+///
+/// # Errors
+/// [`OpticsError::Zernike`] for index 0.
+pub fn pupil_aberration(h: &mut Field, dy: f64, dx: f64, terms: &[(usize, f64)]) -> Result<(), OpticsError> {
+    let (rows, cols) = h.dim();
+    let edge = 0.5 / dy.max(dx);
+    let orders: Vec<_> =
+        terms.iter().map(|&(j, c)| Ok((zernike::noll(j)?, c))).collect::<Result<_, OpticsError>>()?;
+    for ((r, c), v) in h.indexed_iter_mut() {
+        let (fy, fx) = (frequency(r, rows, dy) / edge, frequency(c, cols, dx) / edge);
+        let rho = fy.hypot(fx);
+        if rho <= 1.0 {
+            let theta = fy.atan2(fx);
+            let psi: f64 = orders.iter().map(|&((n, m), c)| c * zernike::value(n, m, rho, theta)).sum();
+            *v *= Complex64::cis(psi);
+        }
+    }
+    Ok(())
+}
+
+/// The linear phase of a tilted modulator or wave: light leaves at angles `x`, `y` (radians) to the axis.
+pub fn tilt(grid: &Grid, wavelength: f64, x: f64, y: f64) -> Field {
+    let k = TAU / wavelength;
+    Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
+        Complex64::cis(k * (grid.x(c) * x.sin() + grid.y(r) * y.sin()))
+    })
+}

@@ -1,0 +1,261 @@
+//! The HTML page: gathers numbers, charts and pictures for the template.
+
+use askama::Template;
+
+use super::colour::{CYCLIC, ColourMap, SEQUENTIAL};
+use super::format::{grouped, percent, standard_error};
+use super::lines::{Level, LineChart, Series};
+use super::matrix::MatrixChart;
+use super::plates::{ExampleView, MaskView};
+use super::setup::{Imperfections, optics};
+use super::summary::{self, Row, SYSTEMS};
+use super::validate::validate;
+use super::{ClassificationReport, Epoch, Fact, ReportError};
+use crate::metrics::Confusion;
+
+/// CSS classes of the three systems, in the order of [`SYSTEMS`].
+pub(super) const CLASSES: [&str; 3] = ["ideal", "deployed", "ffm"];
+
+/// The report as one HTML file that needs nothing else, neither network nor scripts.
+///
+/// # Errors
+/// [`ReportError`] when parts of the report do not fit together, or a picture cannot be encoded.
+pub fn render_classification(report: &ClassificationReport) -> Result<String, ReportError> {
+    validate(report)?;
+    let page = Page {
+        report,
+        finding: summary::finding(report),
+        bars: bars(report),
+        chance: percent(1.0 / report.class_names.len().max(1) as f64),
+        tested: grouped(report.ideal.total() as f64),
+        systems: SYSTEMS,
+        rows: summary::rows(report),
+        gradient: report.gradient.as_ref().map(|g| Cosines::new(g.total, &g.layers)),
+        loss: loss_chart(report),
+        accuracy: accuracy_chart(report),
+        matrices: matrices(report),
+        masks: report.masks.iter().map(MaskView::new).collect::<Result<_, _>>()?,
+        examples: report.examples.iter().map(|e| ExampleView::new(e, report)).collect::<Result<_, _>>()?,
+        optics: optics(&report.optics),
+        imperfections: Imperfections::new(&report.imperfections),
+        differential: report.detectors.iter().any(|d| d.negative),
+        ramp: gradient_stops(&SEQUENTIAL),
+        wheel: gradient_stops(&CYCLIC),
+    };
+    Ok(page.render()?)
+}
+
+#[derive(Template)]
+#[template(path = "report/classification.html")]
+struct Page<'a> {
+    report: &'a ClassificationReport,
+    finding: String,
+    bars: Vec<AccuracyBar>,
+    chance: String,
+    tested: String,
+    systems: [(&'static str, &'static str); 3],
+    rows: Vec<Row>,
+    gradient: Option<Cosines>,
+    loss: LineChart,
+    accuracy: LineChart,
+    matrices: [MatrixView; 3],
+    masks: Vec<MaskView>,
+    examples: Vec<ExampleView>,
+    optics: Vec<Fact>,
+    imperfections: Imperfections,
+    /// Whether some detectors count against their class.
+    differential: bool,
+    ramp: String,
+    wheel: String,
+}
+
+/// An accuracy as a horizontal bar; all numbers in percent.
+struct AccuracyBar {
+    class: &'static str,
+    name: &'static str,
+    place: &'static str,
+    value: String,
+    error: String,
+    /// Left end and width of the bar of one standard error to either side.
+    whisker: (String, String),
+}
+
+fn bars(report: &ClassificationReport) -> Vec<AccuracyBar> {
+    let confusions = [&report.ideal, &report.deployed, &report.ffm];
+    let bar = |i: usize| {
+        let accuracy = confusions[i].accuracy();
+        let error = standard_error(accuracy, confusions[i].total());
+        let place =
+            ["in-silico masks, perfect model", "same masks, imperfect twin", "trained on the imperfect twin"]
+                [i];
+        AccuracyBar {
+            class: CLASSES[i],
+            name: SYSTEMS[i].0,
+            place,
+            value: percent(accuracy),
+            error: percent(error),
+            whisker: (format!("{:.2}", 100.0 * (accuracy - error)), format!("{:.2}", 200.0 * error)),
+        }
+    };
+    (0..3).map(bar).collect()
+}
+
+/// Agreement of the FFM gradient with the true one.
+struct Cosines {
+    total: String,
+    /// Layer number, cosine as text, length of its bar in percent.
+    layers: Vec<(usize, String, String)>,
+}
+
+impl Cosines {
+    fn new(total: f64, layers: &[f64]) -> Self {
+        let layer =
+            |(i, c): (usize, &f64)| (i + 1, format!("{c:.3}"), format!("{:.1}", 100.0 * c.clamp(0.0, 1.0)));
+        Self { total: format!("{total:.3}"), layers: layers.iter().enumerate().map(layer).collect() }
+    }
+}
+
+/// The four curves of one quantity: training and test, in silico and FFM.
+fn series(
+    report: &ClassificationReport,
+    train: fn(&Epoch) -> f64,
+    test: fn(&Epoch) -> Option<f64>,
+) -> Vec<Series> {
+    let histories = [&report.in_silico_training.history, &report.ffm_training.history];
+    let names = [
+        ("ideal train", "in silico, training set", "ideal test", "in silico, test set"),
+        ("ffm train", "FFM, training set", "ffm test", "FFM, test set"),
+    ];
+    let pair = |(history, (train_class, train_name, test_class, test_name)): (&Vec<Epoch>, _)| {
+        let points = history.iter().map(|e| (e.epoch, train(e))).collect();
+        let tested = history.iter().filter_map(|e| Some((e.epoch, test(e)?))).collect();
+        [
+            Series { class: train_class, name: train_name, points },
+            Series { class: test_class, name: test_name, points: tested },
+        ]
+    };
+    histories.into_iter().zip(names).flat_map(pair).collect()
+}
+
+fn loss_chart(report: &ClassificationReport) -> LineChart {
+    let series = series(report, |e| e.train_loss, |e| e.test_loss);
+    LineChart::new("Loss after every epoch", "epoch", "mean loss", &series, Vec::new())
+}
+
+fn accuracy_chart(report: &ClassificationReport) -> LineChart {
+    let series = series(report, |e| 100.0 * e.train_accuracy, |e| Some(100.0 * e.test_accuracy?));
+    let deployed = report.deployed.accuracy();
+    let name = format!("deployed: {} %", percent(deployed));
+    let level = Level { class: "deployed", name, value: 100.0 * deployed };
+    LineChart::new("Accuracy after every epoch", "epoch", "accuracy / %", &series, vec![level])
+}
+
+/// A confusion matrix with its caption.
+struct MatrixView {
+    class: &'static str,
+    name: &'static str,
+    place: &'static str,
+    accuracy: String,
+    chart: MatrixChart,
+}
+
+fn matrices(report: &ClassificationReport) -> [MatrixView; 3] {
+    let confusions: [&Confusion; 3] = [&report.ideal, &report.deployed, &report.ffm];
+    std::array::from_fn(|i| {
+        let title = format!("Confusion matrix, {}", SYSTEMS[i].0);
+        MatrixView {
+            class: CLASSES[i],
+            name: SYSTEMS[i].0,
+            place: SYSTEMS[i].1,
+            accuracy: summary::accuracy(confusions[i]),
+            chart: MatrixChart::new(CLASSES[i], title, confusions[i], &report.class_names),
+        }
+    })
+}
+
+/// Stops of a CSS gradient that shows a colour map.
+fn gradient_stops(map: &ColourMap) -> String {
+    let stops = map.iter().step_by(15).map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}"));
+    stops.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::sample;
+
+    /// Keeps the page where the environment variable says, to be looked at.
+    fn preview(variable: &str, html: &str) {
+        if let Some(path) = std::env::var_os(variable) {
+            std::fs::write(path, html).expect("writable preview file");
+        }
+    }
+
+    #[test]
+    fn page_is_whole_offline_and_escaped() {
+        let html = render_classification(&sample()).expect("renders");
+        preview("FFM_REPORT_PREVIEW", &html);
+        assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
+        // The XML name space is a name and not an address to load.
+        let outside = html.replace("http://www.w3.org/2000/svg", "");
+        assert!(!outside.contains("http:") && !outside.contains("https:") && !outside.contains("<script"));
+        assert!(!html.contains("<T-shirt") && !html.contains("<seed 7>") && !html.contains("<a&b>"));
+        assert!(html.contains("&#60;T-shirt &#38; top&#62;"));
+        assert_eq!(html.matches("data:image/png;base64,").count(), 4 * 2 + 3 * 4);
+        for tag in ["svg", "table", "section", "figure", "div", "details"] {
+            let (open, close) = (format!("<{tag}"), format!("</{tag}>"));
+            let opened = html
+                .match_indices(&open)
+                .filter(|(i, _)| html[i + open.len()..].starts_with([' ', '>', '\n']));
+            assert_eq!(opened.count(), html.matches(&close).count(), "<{tag}> is not closed");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_missing_leave_no_hole() {
+        let mut report = sample();
+        report.gradient = None;
+        report.fidelity = None;
+        report.masks.clear();
+        report.examples.clear();
+        report.imperfections.clear();
+        let html = render_classification(&report).expect("renders");
+        for id in ["id=\"masks\"", "id=\"examples\"", "href=\"#masks\"", "SSIM"] {
+            assert!(!html.contains(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn unusual_systems_render() {
+        let mut report = sample();
+        report.class_names[3] = "a class with a name that is far too long for any axis".into();
+        report.ffm_training.history.truncate(1);
+        report.in_silico_training.history.clear();
+        report.optics.distances = vec![0.1, 0.2, 0.3];
+        report.imperfections[0].values = vec![Some(-1.234e-7); 12];
+        report.detectors.extend(report.detectors.clone().into_iter().map(|d| crate::report::Detector {
+            row: d.row + 25,
+            rows: 10,
+            negative: true,
+            ..d
+        }));
+        report.examples.truncate(1);
+        report.examples[0].ffm.scores = vec![-0.4, 0.1, -0.9, 0.2, f64::NAN, 0.0, 0.3, -0.1, 0.05, -0.7];
+        report.examples[0].ffm.predicted = 6;
+        report.masks.truncate(1);
+        let html = render_classification(&report).expect("renders");
+        preview("FFM_REPORT_PREVIEW_UNUSUAL", &html);
+        assert!(html.contains("negative") && html.contains("layer 12") && html.contains("−1.23e−7"));
+    }
+
+    #[test]
+    fn finding_follows_the_numbers() {
+        let mut report = sample();
+        assert!(summary::finding(&report).contains("recovers"));
+        report.deployed = report.ideal.clone();
+        assert!(!summary::finding(&report).contains("but only"));
+        report.deployed = sample().deployed;
+        report.ffm = report.deployed.clone();
+        assert!(summary::finding(&report).contains("none of the loss"));
+    }
+}

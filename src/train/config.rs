@@ -1,0 +1,188 @@
+//! The `[train]` table.
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use crate::engine::Update;
+
+/// How masks are trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Samples per update.
+    pub batch: usize,
+    /// Update rule.
+    pub optimizer: Optimizer,
+    /// Learning rate: radians (Adam), radians per unit gradient (SGD).
+    pub rate: f64,
+    /// Course of the learning rate.
+    pub schedule: Schedule,
+    /// Momentum of SGD.
+    pub momentum: f64,
+    /// Decay of Adam's first moment.
+    pub beta1: f64,
+    /// Decay of Adam's second moment.
+    pub beta2: f64,
+    /// Added to the root of Adam's second moment.
+    pub epsilon: f64,
+    /// First masks.
+    pub start: Start,
+    /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides.
+    pub checkpoint_minutes: f64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 2,
+            batch: 16,
+            optimizer: Optimizer::Adam,
+            rate: 0.03,
+            schedule: Schedule::Cosine,
+            momentum: 0.9,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            start: Start::Flat,
+            checkpoint_minutes: 1.0,
+        }
+    }
+}
+
+/// Update rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// Adam (Kingma & Ba 2015).
+    Adam,
+    /// Gradient descent with momentum.
+    Sgd,
+}
+
+/// Course of the learning rate over a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// The same all along.
+    Constant,
+    /// Half a cosine from the rate to zero (Loshchilov & Hutter 2017, without restarts).
+    Cosine,
+    /// Halved at a half, three quarters, seven eighths ... of the run, down to a sixteenth.
+    Step,
+}
+
+/// First masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// Phase 0 everywhere.
+    Flat,
+    /// Uniform in 0..2 pi.
+    Random,
+}
+
+impl TrainConfig {
+    /// Refuses impossible values.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] with key, value and remedy.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let bad = |key, value: &dyn std::fmt::Display, problem: &str| {
+            Err(TrainError::Config { key, value: value.to_string(), problem: problem.into() })
+        };
+        let unit = |v: f64| (0.0..1.0).contains(&v);
+        if self.epochs == 0 {
+            return bad("epochs", &self.epochs, "at least 1 epoch is needed");
+        }
+        if self.batch == 0 {
+            return bad("batch", &self.batch, "at least 1 sample per update is needed");
+        }
+        if !(self.rate.is_finite() && self.rate > 0.0) {
+            return bad(
+                "rate",
+                &self.rate,
+                "the learning rate must be positive; 0.03 is a good start for Adam",
+            );
+        }
+        for (key, value) in [("momentum", self.momentum), ("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !unit(value) {
+                return bad(key, &value, "must be at least 0 and below 1");
+            }
+        }
+        if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
+            return bad("epsilon", &self.epsilon, "must be positive; 1e-8 is usual");
+        }
+        if !(self.checkpoint_minutes.is_finite() && self.checkpoint_minutes > 0.0) {
+            return bad("checkpoint_minutes", &self.checkpoint_minutes, "must be positive");
+        }
+        Ok(())
+    }
+
+    /// The update of step `step` (from 0) of `steps`.
+    pub fn update(&self, step: u64, steps: u64) -> Update {
+        let done = step as f64 / steps.max(1) as f64;
+        let rate = self.rate * self.schedule.factor(done);
+        match self.optimizer {
+            Optimizer::Adam => Update::Adam {
+                rate,
+                beta1: self.beta1,
+                beta2: self.beta2,
+                epsilon: self.epsilon,
+                t: step + 1,
+            },
+            Optimizer::Sgd => Update::Sgd { rate, momentum: self.momentum },
+        }
+    }
+}
+
+impl Schedule {
+    /// Factor on the learning rate when the part `done` (0..1) of the run is over.
+    pub fn factor(self, done: f64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+            Self::Step => {
+                let halvings = (-(1.0 - done).log2()).floor().clamp(0.0, 4.0);
+                0.5f64.powf(halvings)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_start_at_one_and_fall() {
+        for (schedule, middle, end) in
+            [(Schedule::Constant, 1.0, 1.0), (Schedule::Cosine, 0.5, 0.0), (Schedule::Step, 0.5, 0.0625)]
+        {
+            assert!((schedule.factor(0.0) - 1.0).abs() < 1e-12);
+            assert!((schedule.factor(0.5) - middle).abs() < 1e-12, "{schedule:?}");
+            assert!((schedule.factor(1.0) - end).abs() < 1e-12, "{schedule:?}");
+        }
+    }
+
+    #[test]
+    fn impossible_values_are_named() {
+        type Change = fn(&mut TrainConfig);
+        let cases: [(Change, &str); 6] = [
+            (|c| c.epochs = 0, "epochs"),
+            (|c| c.batch = 0, "batch"),
+            (|c| c.rate = -1.0, "rate"),
+            (|c| c.momentum = 1.0, "momentum"),
+            (|c| c.beta2 = f64::NAN, "beta2"),
+            (|c| c.epsilon = 0.0, "epsilon"),
+        ];
+        assert!(TrainConfig::default().validate().is_ok());
+        for (change, key) in cases {
+            let mut config = TrainConfig::default();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("train.{key} = ")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Random choices of training, each a function of the seed and its place alone.
+
+use std::f32::consts::TAU;
+
+use ndarray::Array2;
+use rand::seq::SliceRandom;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::Start;
+
+/// Streams of the run's generator.
+const SHUFFLE: u64 = 1 << 32;
+const PHASES: u64 = 2 << 32;
+
+fn generator(seed: u64, stream: u64) -> impl Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    rng
+}
+
+/// The order of `n` images in an epoch.
+pub fn epoch_order(seed: u64, epoch: usize, n: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    order.shuffle(&mut generator(seed, SHUFFLE + epoch as u64));
+    order
+}
+
+/// First phases of `layers` masks, radians.
+pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
+    let one = |layer: usize| match start {
+        Start::Flat => Array2::zeros((shape[0], shape[1])),
+        Start::Random => {
+            let mut rng = generator(seed, PHASES + layer as u64);
+            Array2::from_shape_simple_fn((shape[0], shape[1]), || TAU * rng.random::<f32>())
+        }
+    };
+    (0..layers).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_visits_every_image_once_in_its_own_order() {
+        let (a, b) = (epoch_order(1, 0, 1000), epoch_order(1, 1, 1000));
+        assert_eq!(a, epoch_order(1, 0, 1000));
+        assert_ne!(a, b);
+        assert_ne!(a, epoch_order(2, 0, 1000));
+        let mut sorted = a;
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn layers_start_with_masks_of_their_own() {
+        let phases = initial_phases(Start::Random, [8, 9], 2, 3);
+        assert_eq!(phases[0].dim(), (8, 9));
+        assert_ne!(phases[0], phases[1]);
+        assert!(phases.iter().flatten().all(|p| (0.0..=TAU).contains(p)));
+        assert!(initial_phases(Start::Flat, [8, 9], 2, 3).iter().flatten().all(|p| *p == 0.0));
+    }
+}

@@ -1,0 +1,327 @@
+//! The training loop: epochs of shuffled mini-batches, exposures, checkpoints, news for whoever watches.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::checkpoint::{Checkpoint, Position};
+use super::{Evaluation, TrainConfig, TrainError, epoch_order, evaluate};
+use crate::engine::cpu::CpuEngine;
+use crate::engine::{Batch, Engine, Exposure, Program, SetId, State, Tally};
+
+/// Samples that exposures are measured with.
+const EXPOSURE_SAMPLES: usize = 16;
+/// Noise of evaluations is keyed by steps from here on, so that it never repeats that of training.
+const EVALUATION_STEPS: u64 = 1 << 48;
+
+/// One training run.
+pub struct Job<'a> {
+    /// Settings.
+    pub config: &'a TrainConfig,
+    /// Seed of shuffling and noise.
+    pub seed: u64,
+    /// The program that the engine has loaded.
+    pub program: &'a Program,
+    /// Training images, uploaded.
+    pub train: SetId,
+    /// The same on the host (exposures are measured with them).
+    pub train_images: &'a crate::engine::ImageSet,
+    /// Test images, uploaded.
+    pub test: SetId,
+    /// Their labels.
+    pub test_labels: &'a [u8],
+    /// Steps between two looks at the tally: 1 where looking is free, more where it waits for a device.
+    pub tally_every: u64,
+    /// Set from outside to stop after the step in flight.
+    pub stop: &'a AtomicBool,
+}
+
+/// News after some steps.
+#[derive(Clone, Copy, Debug)]
+pub struct StepNews {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Steps done, of [`StepNews::steps`].
+    pub step: u64,
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// Sums over this epoch so far.
+    pub tally: Tally,
+    /// Samples per second, since the run (or its resumption) began.
+    pub samples_per_second: f64,
+}
+
+/// One finished epoch.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EpochRow {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Steps done.
+    pub step: u64,
+    /// Mean training loss over the epoch.
+    pub train_loss: f64,
+    /// Share of training samples right, while learning.
+    pub train_accuracy: f64,
+    /// Mean test loss.
+    pub test_loss: f64,
+    /// Share of test images right.
+    pub test_accuracy: f64,
+}
+
+/// Whoever watches a run: progress bar, metrics file, checkpoints.
+pub trait Observer {
+    /// Some steps are done.
+    fn step(&mut self, news: StepNews);
+    /// An epoch is done and tested.
+    ///
+    /// # Errors
+    /// When its record cannot be written.
+    fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError>;
+    /// A state from which the run can go on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Last masks and moments.
+    pub state: State,
+    /// Exposures in use at the end.
+    pub exposure: Option<Exposure>,
+    /// The last test.
+    pub evaluation: Evaluation,
+    /// All epochs, those before a resumption included.
+    pub rows: Vec<EpochRow>,
+    /// Samples per second, tests not counted.
+    pub samples_per_second: f64,
+    /// Seconds spent, tests included, since the run (or its resumption) began.
+    pub seconds: f64,
+    /// Whether it was stopped from outside; then the last checkpoint is where it goes on.
+    pub interrupted: bool,
+}
+
+/// Trains from a checkpoint (a fresh one to begin with) to the end, or until stopped.
+///
+/// # Errors
+/// Settings, engine, files, or divergence.
+pub fn train(
+    engine: &mut dyn Engine,
+    job: &Job<'_>,
+    from: Checkpoint,
+    watch: &mut dyn Observer,
+) -> Result<Outcome, TrainError> {
+    job.config.validate()?;
+    let mut run = Loop::begin(engine, job, from)?;
+    while run.at.epoch < job.config.epochs {
+        if !run.epoch(watch)? {
+            return run.finish(true);
+        }
+    }
+    run.finish(false)
+}
+
+struct Loop<'a> {
+    engine: &'a mut dyn Engine,
+    job: &'a Job<'a>,
+    at: Position,
+    exposure: Option<Exposure>,
+    tally: Tally,
+    rows: Vec<EpochRow>,
+    evaluation: Option<Evaluation>,
+    begun: Instant,
+    saved: Instant,
+    trained: u64,
+    training: Duration,
+}
+
+impl<'a> Loop<'a> {
+    fn begin(engine: &'a mut dyn Engine, job: &'a Job<'a>, from: Checkpoint) -> Result<Self, TrainError> {
+        engine.set_state(&from.state)?;
+        if let Some(exposure) = &from.exposure {
+            engine.set_exposure(exposure)?;
+        }
+        let now = Instant::now();
+        Ok(Self {
+            engine,
+            job,
+            at: from.position,
+            exposure: from.exposure,
+            tally: from.tally,
+            rows: from.rows,
+            evaluation: None,
+            begun: now,
+            saved: now,
+            trained: 0,
+            training: Duration::ZERO,
+        })
+    }
+
+    fn batches(&self) -> u64 {
+        self.job.train_images.len().div_ceil(self.job.config.batch) as u64
+    }
+
+    /// The rest of the current epoch; false when stopped.
+    fn epoch(&mut self, watch: &mut dyn Observer) -> Result<bool, TrainError> {
+        let job = self.job;
+        let order = epoch_order(job.seed, self.at.epoch, job.train_images.len());
+        if self.at.batch == 0 {
+            self.expose(&order)?;
+        }
+        let (batches, mut since) = (self.batches(), 0);
+        let mut clock = Instant::now();
+        while self.at.batch < batches {
+            let start = self.at.batch as usize * job.config.batch;
+            let indices = &order[start..(start + job.config.batch).min(order.len())];
+            let step = self.at.step;
+            let update = job.config.update(step, batches * job.config.epochs as u64);
+            self.engine.train(Batch { set: job.train, indices, seed: job.seed, step }, update)?;
+            self.at.batch += 1;
+            self.at.step += 1;
+            self.trained += indices.len() as u64;
+            since += 1;
+            if since == job.tally_every || self.at.batch == batches {
+                since = 0;
+                self.look(batches)?;
+                self.training += clock.elapsed();
+                watch.step(self.news(batches));
+                let stop = job.stop.load(Ordering::Relaxed);
+                let due = self.saved.elapsed().as_secs_f64() > 60.0 * job.config.checkpoint_minutes;
+                if self.at.batch < batches && (stop || due) {
+                    self.save(watch)?;
+                }
+                if stop && self.at.batch < batches {
+                    return Ok(false);
+                }
+                clock = Instant::now();
+            }
+        }
+        self.close_epoch(watch)?;
+        Ok(!job.stop.load(Ordering::Relaxed) || self.at.epoch == job.config.epochs)
+    }
+
+    /// Exposure times for the masks as they are now, as a lab sets them before it records.
+    fn expose(&mut self, order: &[u32]) -> Result<(), TrainError> {
+        if self.job.program.camera.is_none() {
+            return Ok(());
+        }
+        let samples = &order[..order.len().min(EXPOSURE_SAMPLES)];
+        let exposure =
+            measure_exposure(self.job.program, self.job.train_images, samples, &self.engine.state()?)?;
+        self.engine.set_exposure(&exposure)?;
+        self.exposure = Some(exposure);
+        Ok(())
+    }
+
+    fn look(&mut self, batches: u64) -> Result<(), TrainError> {
+        let new = self.engine.take_tally()?;
+        self.tally.loss += new.loss;
+        self.tally.correct += new.correct;
+        self.tally.samples += new.samples;
+        if new.loss.is_finite() {
+            return Ok(());
+        }
+        let epoch = (self.at.step / batches.max(1)) as usize + 1;
+        let cause = match self.engine.state().and_then(|s| self.engine.set_state(&s)) {
+            Err(found) => format!("{found}; lower train.rate (now {})", self.job.config.rate),
+            Ok(()) => {
+                "all phases are finite, so a field is not: check source, distances and imperfections".into()
+            }
+        };
+        Err(TrainError::Diverged { loss: new.loss, step: self.at.step, epoch, cause })
+    }
+
+    fn news(&self, batches: u64) -> StepNews {
+        StepNews {
+            epoch: self.at.epoch + 1,
+            step: self.at.step,
+            steps: batches * self.job.config.epochs as u64,
+            tally: self.tally,
+            samples_per_second: self.speed(),
+        }
+    }
+
+    fn speed(&self) -> f64 {
+        let seconds = self.training.as_secs_f64();
+        if seconds > 0.0 { self.trained as f64 / seconds } else { 0.0 }
+    }
+
+    fn test(&mut self) -> Result<Evaluation, TrainError> {
+        let key = (self.job.seed, EVALUATION_STEPS + self.at.step);
+        Ok(evaluate(self.engine, self.job.test, self.job.test_labels, self.job.config.batch, key)?)
+    }
+
+    fn close_epoch(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
+        let test = self.test()?;
+        let n = self.tally.samples.max(1) as f64;
+        self.at = Position { epoch: self.at.epoch + 1, batch: 0, step: self.at.step };
+        let row = EpochRow {
+            epoch: self.at.epoch,
+            step: self.at.step,
+            train_loss: self.tally.loss / n,
+            train_accuracy: self.tally.correct as f64 / n,
+            test_loss: test.loss,
+            test_accuracy: test.accuracy,
+        };
+        self.evaluation = Some(test);
+        self.tally = Tally::default();
+        self.rows.push(row);
+        watch.epoch(row)?;
+        self.save(watch)
+    }
+
+    fn save(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
+        self.saved = Instant::now();
+        let checkpoint = Checkpoint {
+            position: self.at,
+            state: self.engine.state()?,
+            exposure: self.exposure.clone(),
+            tally: self.tally,
+            rows: self.rows.clone(),
+        };
+        watch.checkpoint(&checkpoint)
+    }
+
+    fn finish(mut self, interrupted: bool) -> Result<Outcome, TrainError> {
+        let evaluation = match self.evaluation.take() {
+            Some(done) => done,
+            None if interrupted => Evaluation { accuracy: f64::NAN, loss: f64::NAN, predictions: Vec::new() },
+            None => self.test()?,
+        };
+        Ok(Outcome {
+            state: self.engine.state()?,
+            exposure: self.exposure.clone(),
+            evaluation,
+            samples_per_second: self.speed(),
+            seconds: self.begun.elapsed().as_secs_f64(),
+            rows: self.rows,
+            interrupted,
+        })
+    }
+}
+
+/// Measures camera exposures for given masks with some images, on the CPU engine, so that both engines use the same.
+///
+/// # Errors
+/// As [`CpuEngine::measure_exposure`].
+pub fn measure_exposure(
+    program: &Program,
+    images: &crate::engine::ImageSet,
+    samples: &[u32],
+    state: &State,
+) -> Result<Exposure, TrainError> {
+    let mut engine = CpuEngine::<f32>::new(1)?;
+    engine.load(program, samples.len())?;
+    engine.set_state(state)?;
+    let size = images.size[0] * images.size[1];
+    let take = |i: &u32| &images.pixels[*i as usize * size..(*i as usize + 1) * size];
+    let few = crate::engine::ImageSet {
+        size: images.size,
+        pixels: samples.iter().flat_map(take).copied().collect(),
+        labels: samples.iter().map(|&i| images.labels[i as usize]).collect(),
+    };
+    let set = engine.upload(&few)?;
+    let indices: Vec<u32> = (0..samples.len() as u32).collect();
+    Ok(engine.measure_exposure(Batch { set, indices: &indices, seed: 0, step: 0 })?)
+}

@@ -1,0 +1,398 @@
+//! From a description to arrays: the ideal system, and the twin with everything that is wrong with it.
+
+use std::sync::Arc;
+
+use ndarray::Array3;
+
+use super::config::{
+    EncodingConfig, ErrorPath, HardwareKind, Layout, LossConfig, SourceConfig, SystemConfig,
+};
+use super::detectors::{self, Region};
+use super::errors::{ConfigError, positive, value};
+use super::modulator::{self, Draw, Kind};
+use crate::calibrate::{self, CameraConfig, Imperfections, LayerErrors};
+use crate::engine::{
+    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Modulator, Program, Readout, Relay, Scoring,
+};
+use crate::optics::{Field, Grid, Method, Propagation, effects, reversed, source};
+
+/// How the error travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorPass {
+    /// Forward through the same hardware (fully forward mode).
+    Forward,
+    /// By the exact transpose of the same hardware.
+    Transposed,
+}
+
+/// The transform lengths an engine offers: the smallest that is at least the argument.
+pub type Lengths<'a> = &'a dyn Fn(usize) -> Result<usize, EngineError>;
+
+/// A validated optical system.
+#[derive(Clone, Debug)]
+pub struct System {
+    config: SystemConfig,
+    errors: Imperfections,
+    grid: Grid,
+    image: [usize; 2],
+    regions: Vec<Region>,
+    seed: u64,
+}
+
+impl System {
+    /// Validates a description for images of `image` pixels. `seed` draws the random imperfections unless
+    /// `imperfections.seed` is given.
+    ///
+    /// # Errors
+    /// Impossible values, each with its key.
+    pub fn new(config: SystemConfig, image: [usize; 2], seed: u64) -> Result<Self, ConfigError> {
+        let o = &config.optics;
+        positive("optics.wavelength (m)", o.wavelength.0)?;
+        positive("optics.index", o.index)?;
+        let [rows, cols] = o.pixels.both();
+        let [dy, dx] = o.pitch.both().map(|l| l.0);
+        positive("optics.pitch (m)", dy)?;
+        positive("optics.pitch (m)", dx)?;
+        if !(8..=16_384).contains(&rows) || !(8..=16_384).contains(&cols) {
+            return Err(value("optics.pixels", format!("[{rows}, {cols}]"), "must be 8 to 16384 a side"));
+        }
+        if o.layers == 0 || o.layers > 1000 {
+            return Err(value("optics.layers", o.layers, "must be 1 to 1000"));
+        }
+        positive("optics.distance (m)", o.distance.0)?;
+        if !(o.input_distance.0.is_finite() && o.input_distance.0 >= 0.0) {
+            return Err(value("optics.input_distance (m)", o.input_distance.0, "must be 0 or positive"));
+        }
+        if !(o.padding.is_finite() && (1.0..=8.0).contains(&o.padding)) {
+            return Err(value(
+                "optics.padding",
+                o.padding,
+                "must be 1 (periodic) to 8; 2 makes convolution linear",
+            ));
+        }
+        let grid = Grid::new(rows, cols, dy, dx)?;
+        let regions = detectors::regions(&config.detectors, [rows, cols])?;
+        let errors = calibrate::resolve(&config.imperfections)?;
+        let seed = errors.seed.unwrap_or(seed);
+        let system = Self { config, errors, grid, image, regions, seed };
+        system.window()?;
+        system.check_errors()?;
+        Ok(system)
+    }
+
+    fn check_errors(&self) -> Result<(), ConfigError> {
+        let layers = self.config.optics.layers;
+        for number in self.errors.layer.keys() {
+            if !number.parse::<usize>().is_ok_and(|n| (1..=layers).contains(&n)) {
+                return Err(value("imperfections.layer", number, format!("there are layers 1 to {layers}")));
+            }
+        }
+        if let SourceConfig::Gaussian { waist } = self.config.source {
+            positive("source.waist (m)", waist.0)?;
+        }
+        match self.config.loss {
+            LossConfig::CrossEntropy { scale } => positive("loss.scale", scale)?,
+            LossConfig::Mse { target } => positive("loss.target", target)?,
+        }
+        if let Some(c) = &self.errors.camera {
+            positive("imperfections.camera.photons", c.photons)?;
+            positive("imperfections.camera.quantum_efficiency", c.quantum_efficiency)?;
+            positive("imperfections.camera.reference", c.reference)?;
+            positive("imperfections.camera.full_well", c.full_well)?;
+            for (key, v) in [("read_noise", c.read_noise), ("pedestal", c.pedestal)] {
+                if !(v.is_finite() && v >= 0.0) {
+                    return Err(value(
+                        format!("imperfections.camera.{key}"),
+                        v,
+                        "must be 0 or more electrons",
+                    ));
+                }
+            }
+            if c.adc_bits > 24 {
+                return Err(value(
+                    "imperfections.camera.adc_bits",
+                    c.adc_bits,
+                    "must be 0 (no quantisation) to 24",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The grid of a layer.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// The description.
+    pub fn config(&self) -> &SystemConfig {
+        &self.config
+    }
+
+    /// What is wrong with a layer (from 1), presets resolved.
+    pub fn errors_of(&self, layer: usize) -> LayerErrors {
+        self.errors.of(layer)
+    }
+
+    /// The camera of the twin, if it has one.
+    pub fn camera(&self) -> Option<&CameraConfig> {
+        self.errors.camera.as_ref()
+    }
+
+    /// Detector regions, in the order of classes (differential: positive, negative, ...).
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// The perfect system, measured exactly.
+    ///
+    /// # Errors
+    /// Undersampling, or no transform of the length needed.
+    pub fn compile_ideal(&self, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
+        let perfect = LayerErrors::default();
+        self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None)
+    }
+
+    /// The imperfect twin.
+    ///
+    /// # Errors
+    /// As [`System::compile_ideal`], and imperfections out of range.
+    pub fn compile_twin(&self, pass: ErrorPass, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
+        self.compile(lengths, pass, |layer| self.errors.of(layer), self.errors.camera.as_ref())
+    }
+
+    /// The propagation method that the layers use on a padded grid.
+    ///
+    /// # Errors
+    /// Undersampling.
+    pub fn method(&self, padded: [usize; 2]) -> Result<Method, ConfigError> {
+        Ok(self.space(self.config.optics.distance.0).resolve(padded, self.grid.dy, self.grid.dx)?)
+    }
+
+    fn space(&self, distance: f64) -> Propagation {
+        let o = &self.config.optics;
+        Propagation {
+            wavelength: o.wavelength.0,
+            index: o.index,
+            distance,
+            method: o.propagation,
+            allow_undersampled: o.allow_undersampled,
+        }
+    }
+
+    fn compile(
+        &self,
+        lengths: Lengths<'_>,
+        pass: ErrorPass,
+        errors: impl Fn(usize) -> LayerErrors,
+        camera: Option<&CameraConfig>,
+    ) -> Result<Program, ConfigError> {
+        let o = &self.config.optics;
+        let mut shelf =
+            Shelf { system: self, padded: self.padded(lengths)?, transfers: Vec::new(), keys: Vec::new() };
+        let (mut hops, mut masks) = (Vec::new(), Vec::new());
+        if o.input_distance.0 > 0.0 {
+            hops.push(shelf.hop(&LayerErrors::default(), o.input_distance.0, 0, pass)?);
+        }
+        for layer in 1..=o.layers {
+            let e = errors(layer);
+            let draw = Draw { seed: self.seed, layer };
+            let mask = modulator::modulator(&e, &self.grid, o.wavelength.0, draw)?;
+            let mut hop = shelf.hop(&e, o.distance.0, layer, pass)?;
+            hop.mask = Some(masks.len());
+            if self.config.hardware.error_path == ErrorPath::Through && pass == ErrorPass::Forward {
+                hop.error.before = flat_response(&mask, &self.grid);
+            }
+            hops.push(hop);
+            masks.push(mask);
+        }
+        Ok(Program {
+            shape: self.grid.shape(),
+            padded: shelf.padded,
+            input: self.input()?,
+            transfers: shelf.transfers,
+            hops,
+            masks,
+            readout: self.readout(),
+            camera: camera.map(sensor),
+            relay: match self.config.hardware.kind {
+                HardwareKind::Reload => Relay::Measured,
+                HardwareKind::Cascade => Relay::Optical,
+            },
+        })
+    }
+
+    fn padded(&self, lengths: Lengths<'_>) -> Result<[usize; 2], ConfigError> {
+        let padding = self.config.optics.padding;
+        let one = |n: usize| -> Result<usize, ConfigError> {
+            let wanted = (n as f64 * padding).ceil() as usize;
+            let length = lengths(wanted)?;
+            // A periodic grid has exactly the length of the field; anything longer is another system.
+            if padding == 1.0 && length != n {
+                let remedy =
+                    format!("a periodic grid (padding 1) must be a transform length; the next is {length}");
+                return Err(value("optics.pixels", n, remedy));
+            }
+            Ok(length)
+        };
+        Ok([one(self.grid.rows)?, one(self.grid.cols)?])
+    }
+
+    fn window(&self) -> Result<([usize; 2], [usize; 2]), ConfigError> {
+        let [rows, cols] = self.grid.shape();
+        let side = rows.min(cols) * 3 / 4;
+        let size = self.config.input.size.map_or([side, side], |s| s.both());
+        if size[0] == 0 || size[1] == 0 || size[0] > rows || size[1] > cols {
+            let text = format!("[{}, {}]", size[0], size[1]);
+            return Err(value(
+                "input.size",
+                text,
+                format!("the image must fit the grid of {rows} x {cols} pixels"),
+            ));
+        }
+        if self.image[0] > rows || self.image[1] > cols {
+            let text = format!("[{rows}, {cols}]");
+            let problem = format!(
+                "images of {} x {} pixels are larger than the grid; raise it",
+                self.image[0], self.image[1]
+            );
+            return Err(value("optics.pixels", text, problem));
+        }
+        Ok(([(rows - size[0]) / 2, (cols - size[1]) / 2], size))
+    }
+
+    fn input(&self) -> Result<Input, ConfigError> {
+        let (origin, window) = self.window()?;
+        let field = match self.config.source {
+            SourceConfig::Plane => source::plane(&self.grid),
+            SourceConfig::Gaussian { waist } => {
+                source::gaussian(&self.grid, self.config.optics.wavelength.0, waist.0, 0.0)
+            }
+        };
+        let encoding = match self.config.input.encoding {
+            EncodingConfig::Amplitude => Encoding::Amplitude,
+            EncodingConfig::Phase => Encoding::Phase { range: self.config.input.phase_range.0 },
+        };
+        Ok(Input { source: Arc::new(field), image: self.image, origin, window, encoding })
+    }
+
+    fn readout(&self) -> Readout {
+        let shape = self.grid.shape();
+        let classes = self.config.detectors.classes;
+        let differential = self.config.detectors.layout == Layout::Differential;
+        let map = detectors::map(&self.regions, shape);
+        let loss = match self.config.loss {
+            LossConfig::CrossEntropy { scale } => Loss::CrossEntropy { scale },
+            LossConfig::Mse { target } => {
+                // The label's (positive) region is to be bright.
+                let bright = |class: usize| (class * if differential { 2 } else { 1 }) as u16 + 1;
+                let targets = Array3::from_shape_fn((classes, shape[0], shape[1]), |(k, r, c)| {
+                    if map[[r, c]] == bright(k) { target as f32 } else { 0.0 }
+                });
+                Loss::Mse { targets: Arc::new(targets) }
+            }
+        };
+        let scoring = if differential { Scoring::Differential } else { Scoring::Normalised };
+        Readout { map: Arc::new(map), regions: self.regions.len(), classes, scoring, loss }
+    }
+}
+
+/// Transfer functions, each distinct one once.
+struct Shelf<'a> {
+    system: &'a System,
+    padded: [usize; 2],
+    transfers: Vec<Arc<Field>>,
+    keys: Vec<TransferKey>,
+}
+
+/// What makes transfer functions differ.
+#[derive(Clone, PartialEq)]
+struct TransferKey {
+    distance: f64,
+    shift: [f64; 2],
+    pupil: Vec<(usize, f64)>,
+    transposed: bool,
+}
+
+impl Shelf<'_> {
+    fn hop(
+        &mut self,
+        e: &LayerErrors,
+        distance: f64,
+        layer: usize,
+        pass: ErrorPass,
+    ) -> Result<Hop, ConfigError> {
+        let key = TransferKey {
+            distance: distance + e.axial.map_or(0.0, |a| a.0),
+            shift: e.shift.map_or([0.0; 2], |s| s.map(|l| l.0)),
+            pupil: self.pupil(e, layer)?,
+            transposed: false,
+        };
+        let transfer = self.transfer(&key)?;
+        let draw = Draw { seed: self.system.seed, layer };
+        let grid = &self.system.grid;
+        let after = modulator::side(e.camera_aberration.as_ref(), e.camera_edge, grid, draw, Kind::Camera)?
+            .map(Arc::new);
+        let error = match pass {
+            ErrorPass::Forward => ErrorHop { transfer, before: None, after: after.clone() },
+            ErrorPass::Transposed => {
+                // An even transfer function is its own transpose; only a shift or an odd aberration makes another one.
+                let even = key.shift == [0.0; 2] && key.pupil.is_empty();
+                let transfer =
+                    if even { transfer } else { self.transfer(&TransferKey { transposed: true, ..key })? };
+                ErrorHop { transfer, before: after.clone(), after: None }
+            }
+        };
+        Ok(Hop { mask: None, transfer, after, error })
+    }
+
+    fn pupil(&self, e: &LayerErrors, layer: usize) -> Result<Vec<(usize, f64)>, ConfigError> {
+        let Some(a) = &e.pupil_aberration else { return Ok(Vec::new()) };
+        if a.rms != 0.0 {
+            let key = format!("imperfections (layer {layer}).pupil_aberration.rms");
+            return Err(value(key, a.rms, "give Zernike terms; random draws are for the two pixel planes"));
+        }
+        Ok(a.zernike.clone())
+    }
+
+    fn transfer(&mut self, key: &TransferKey) -> Result<usize, ConfigError> {
+        if let Some(at) = self.keys.iter().position(|k| k == key) {
+            return Ok(at);
+        }
+        let Grid { dy, dx, .. } = self.system.grid;
+        let (mut h, _) = self.system.space(key.distance).transfer(self.padded, dy, dx)?;
+        if key.shift != [0.0; 2] {
+            effects::shift(&mut h, dy, dx, key.shift[0], key.shift[1]);
+        }
+        effects::pupil_aberration(&mut h, dy, dx, &key.pupil)?;
+        if key.transposed {
+            h = reversed(&h);
+        }
+        self.transfers.push(Arc::new(h));
+        self.keys.push(key.clone());
+        Ok(self.transfers.len() - 1)
+    }
+}
+
+/// A modulator's response to phase 0, where it is not 1.
+fn flat_response(m: &Modulator, grid: &Grid) -> Option<Arc<Field>> {
+    // The look-up table starts at the phase of command 0; leak and gain add in phase for it.
+    let start = m.lut.as_ref().and_then(|l| l.first().copied()).unwrap_or(0.0);
+    let gain = (1.0 - m.leak * m.leak).sqrt();
+    let response = num_complex::Complex64::from_polar(gain, start) + m.leak;
+    let trivial = m.factor.is_none() && start == 0.0 && m.leak == 0.0;
+    let base = || Field::from_elem((grid.rows, grid.cols), response);
+    (!trivial).then(|| Arc::new(m.factor.as_ref().map_or_else(base, |f| f.mapv(|v| v * response))))
+}
+
+/// The camera in the engine's terms.
+fn sensor(c: &CameraConfig) -> Camera {
+    Camera {
+        electrons: c.photons * c.quantum_efficiency,
+        reference: c.reference,
+        read_noise: c.read_noise,
+        full_well: c.full_well,
+        adc_bits: c.adc_bits,
+        pedestal: c.pedestal,
+    }
+}

@@ -1,0 +1,169 @@
+//! From a layer's errors to the modulator an engine runs.
+
+use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
+
+use num_complex::Complex64;
+
+use super::errors::{ConfigError, value};
+use crate::calibrate::{Aberration, LayerErrors};
+use crate::engine::{Affine, Modulator};
+use crate::optics::{Field, Grid, effects, zernike};
+
+/// Entries of a look-up table made from gamma and range; linear interpolation between them is exact to 1e-5 rad.
+const LUT: usize = 1025;
+
+/// What tells random draws apart: each kind of error and each layer has its own stream.
+#[derive(Clone, Copy)]
+pub(super) struct Draw {
+    pub(super) seed: u64,
+    /// Layer, from 1.
+    pub(super) layer: usize,
+}
+
+/// Kinds of drawn errors.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Modulator = 1,
+    Camera = 2,
+}
+
+/// The modulator of a layer. `wavelength` in metres.
+pub(super) fn modulator(
+    e: &LayerErrors,
+    grid: &Grid,
+    wavelength: f64,
+    draw: Draw,
+) -> Result<Modulator, ConfigError> {
+    let key = |name: &str| format!("imperfections (layer {}).{name}", draw.layer);
+    if let Some(bits) = e.bits.filter(|b| !(1..=16).contains(b)) {
+        return Err(value(key("bits"), bits, "must be 1 to 16"));
+    }
+    for (name, share) in [("efficiency", e.efficiency), ("fill_factor", e.fill_factor)] {
+        if let Some(v) = share.filter(|v| !(*v > 0.0 && *v <= 1.0)) {
+            return Err(value(key(name), v, "must be above 0 and at most 1"));
+        }
+    }
+    // Two independent causes of unmodulated light: the gaps between pixels (amplitude 1 - F) and the rest of the zero order.
+    let modulated = e.efficiency.unwrap_or(1.0) * e.fill_factor.unwrap_or(1.0).powi(2);
+    Ok(Modulator {
+        levels: e.bits.map(|b| 1 << b),
+        lut: lut(e, &key)?,
+        crosstalk: crosstalk(e, &key)?,
+        leak: (1.0 - modulated).max(0.0).sqrt(),
+        resample: resample(e, grid, &key)?,
+        factor: factor(e, grid, wavelength, draw)?,
+    })
+}
+
+fn lut(e: &LayerErrors, key: &dyn Fn(&str) -> String) -> Result<Option<Arc<[f64]>>, ConfigError> {
+    if let Some(table) = &e.lut {
+        if table.len() < 2 || table.iter().any(|v| !v.is_finite()) {
+            let count = format!("{} entries", table.len());
+            return Err(value(key("lut"), count, "needs at least 2 finite phases in radians"));
+        }
+        return Ok(Some(table.clone().into()));
+    }
+    let (range, gamma) = (e.range.unwrap_or(1.0), e.gamma.unwrap_or(1.0));
+    for (name, v) in [("range", range), ("gamma", gamma)] {
+        if !(v.is_finite() && v > 0.0 && v < 10.0) {
+            return Err(value(key(name), v, "must be above 0 and below 10"));
+        }
+    }
+    if range == 1.0 && gamma == 1.0 {
+        return Ok(None);
+    }
+    Ok(Some((0..LUT).map(|k| TAU * range * (k as f64 / (LUT - 1) as f64).powf(gamma)).collect()))
+}
+
+/// A sampled Gaussian of the given standard deviation, normalised, out to four deviations.
+fn crosstalk(e: &LayerErrors, key: &dyn Fn(&str) -> String) -> Result<Vec<f64>, ConfigError> {
+    let Some(sigma) = e.crosstalk.filter(|s| *s != 0.0) else { return Ok(Vec::new()) };
+    if !(sigma > 0.0 && sigma <= 4.0) {
+        return Err(value(key("crosstalk"), sigma, "must be 0 to 4 pixels"));
+    }
+    let radius = (4.0 * sigma).ceil() as usize;
+    let raw: Vec<f64> = (0..=radius).map(|r| (-0.5 * (r as f64 / sigma).powi(2)).exp()).collect();
+    let total = raw[0] + 2.0 * raw[1..].iter().sum::<f64>();
+    Ok(raw.into_iter().map(|v| v / total).collect())
+}
+
+/// Rotation by `roll` and scaling by `magnification` about the axis: pixel `p` shows the command at `R(-roll) p / mag`.
+fn resample(
+    e: &LayerErrors,
+    grid: &Grid,
+    key: &dyn Fn(&str) -> String,
+) -> Result<Option<Affine>, ConfigError> {
+    let (roll, mag) = (e.roll.map_or(0.0, |a| a.0), e.magnification.unwrap_or(1.0));
+    if !(mag.is_finite() && (0.5..=2.0).contains(&mag)) {
+        return Err(value(key("magnification"), mag, "must be 0.5 to 2"));
+    }
+    if !(roll.is_finite() && roll.abs() <= PI) {
+        return Err(value(key("roll"), roll, "must be at most half a turn"));
+    }
+    if roll == 0.0 && mag == 1.0 {
+        return Ok(None);
+    }
+    let (sin, cos) = roll.sin_cos();
+    let ratio = grid.dx / grid.dy;
+    // (y, x) in metres rotate back; pixels differ from metres by the pitches.
+    let matrix = [[cos / mag, -sin / mag * ratio], [sin / mag / ratio, cos / mag]];
+    let centre = [(grid.rows / 2) as f64, (grid.cols / 2) as f64];
+    let offset = [0, 1].map(|k| centre[k] - matrix[k][0] * centre[0] - matrix[k][1] * centre[1]);
+    Ok(Some(Affine { matrix, offset }))
+}
+
+/// Static aberration, tilt and amplitude of the modulator.
+fn factor(
+    e: &LayerErrors,
+    grid: &Grid,
+    wavelength: f64,
+    draw: Draw,
+) -> Result<Option<Arc<Field>>, ConfigError> {
+    let mut factor = side(e.modulator_aberration.as_ref(), e.modulator_edge, grid, draw, Kind::Modulator)?;
+    if let Some([x, y]) = e.tilt.filter(|t| t.iter().any(|a| a.0 != 0.0)) {
+        let tilt = effects::tilt(grid, wavelength, x.0, y.0);
+        factor = Some(factor.map_or(tilt.clone(), |f| f * &tilt));
+    }
+    Ok(factor.map(Arc::new))
+}
+
+/// Phase and amplitude over pixels of one side of a layer; `None` where it is perfect.
+pub(super) fn side(
+    aberration: Option<&Aberration>,
+    edge: Option<f64>,
+    grid: &Grid,
+    draw: Draw,
+    kind: Kind,
+) -> Result<Option<Field>, ConfigError> {
+    let name = |what: &str| {
+        let side = if matches!(kind, Kind::Modulator) { "modulator" } else { "camera" };
+        format!("imperfections (layer {}).{side}_{what}", draw.layer)
+    };
+    let mut field: Option<Field> = None;
+    if let Some(a) = aberration.filter(|a| a.rms != 0.0 || !a.zernike.is_empty()) {
+        if !(a.rms.is_finite() && a.rms >= 0.0) {
+            return Err(value(name("aberration.rms"), a.rms, "must be 0 or more radians"));
+        }
+        let mut phase = zernike::wavefront(grid, zernike::enclosing_radius(grid), &a.zernike)?;
+        if a.rms > 0.0 {
+            let layer = if a.common { 0 } else { draw.layer as u64 };
+            phase += &zernike::random_wavefront(grid, a.rms, a.terms, draw.seed, kind as u64 * 1000 + layer)?;
+        }
+        field = Some(phase.mapv(Complex64::cis));
+    }
+    if let Some(edge) = edge.filter(|v| *v != 1.0) {
+        if !(edge > 0.0 && edge <= 1.0) {
+            return Err(value(name("edge"), edge, "must be above 0 and at most 1"));
+        }
+        let amplitude = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
+            let (y, x) = (
+                grid.y(r) / (0.5 * grid.rows as f64 * grid.dy),
+                grid.x(c) / (0.5 * grid.cols as f64 * grid.dx),
+            );
+            Complex64::new((edge.ln() * (x * x + y * y)).exp(), 0.0)
+        });
+        field = Some(field.map_or(amplitude.clone(), |f| f * &amplitude));
+    }
+    Ok(field)
+}

@@ -1,0 +1,182 @@
+//! Compiled systems: what the knobs do to the arrays, and which settings are refused.
+
+use std::sync::Arc;
+
+use ffm_twin::engine::{EngineError, Program};
+use ffm_twin::optics::{Field, propagate};
+use ffm_twin::twin::{ErrorPass, System, SystemConfig};
+use num_complex::Complex64;
+
+fn exact(n: usize) -> Result<usize, EngineError> {
+    Ok(n)
+}
+
+fn system(text: &str) -> System {
+    let base = "[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nlayers = 2\n";
+    let config: SystemConfig = toml::from_str(&format!("{base}{text}")).unwrap();
+    System::new(config, [28, 28], 1).unwrap()
+}
+
+fn twin(text: &str, pass: ErrorPass) -> Program {
+    system(text).compile_twin(pass, &exact).unwrap()
+}
+
+fn refusal(text: &str) -> String {
+    let config: SystemConfig = toml::from_str(text).unwrap();
+    match System::new(config, [28, 28], 1) {
+        Err(e) => e.to_string(),
+        Ok(system) => system.compile_twin(ErrorPass::Forward, &exact).unwrap_err().to_string(),
+    }
+}
+
+/// Intensity-weighted mean position in pixels, (x, y).
+fn centre(u: &Field) -> (f64, f64) {
+    let total: f64 = u.iter().map(|v| v.norm_sqr()).sum();
+    let mean = |f: &dyn Fn(usize, usize) -> usize| {
+        u.indexed_iter().map(|((r, c), v)| v.norm_sqr() * f(r, c) as f64).sum::<f64>() / total
+    };
+    (mean(&|_, c| c), mean(&|r, _| r))
+}
+
+fn spot() -> Field {
+    Field::from_shape_fn((64, 64), |(r, c)| {
+        let d2 = (r as f64 - 32.0).powi(2) + (c as f64 - 32.0).powi(2);
+        Complex64::new((-d2 / 72.0).exp(), 0.0)
+    })
+}
+
+#[test]
+fn the_ideal_system_has_flat_parts_and_shares_its_transfer_function() {
+    let p = system("[imperfections]\npreset = 'bench'").compile_ideal(&exact).unwrap();
+    assert_eq!((p.hops.len(), p.masks.len(), p.transfers.len()), (2, 2, 1));
+    assert_eq!(p.padded, [128, 128]);
+    assert!(p.camera.is_none() && p.hops.iter().all(|h| h.after.is_none() && h.error.transfer == 0));
+    assert!(
+        p.masks.iter().all(|m| m.factor.is_none() && m.lut.is_none() && m.levels.is_none() && m.leak == 0.0)
+    );
+}
+
+#[test]
+fn the_bench_differs_in_every_layer() {
+    let p = twin("[imperfections]\npreset = 'bench'", ErrorPass::Forward);
+    let factors: Vec<&Arc<Field>> = p.masks.iter().map(|m| m.factor.as_ref().unwrap()).collect();
+    assert_ne!(factors[0], factors[1]);
+    assert!(p.camera.is_some() && p.masks[0].levels == Some(256) && p.masks[0].lut.is_some());
+    assert!((p.masks[0].leak - 0.3).abs() < 1e-12, "sqrt(1 - 0.91)");
+    assert_eq!(p.transfers.len(), 1, "the same distance and shift in both layers");
+}
+
+#[test]
+fn a_shift_moves_the_light_and_its_transpose_moves_it_back() {
+    let p = twin("[imperfections.all]\nshift = ['60 um', '-25 um']", ErrorPass::Transposed);
+    assert_eq!(p.transfers.len(), 2);
+    let (x0, y0) = centre(&propagate(&spot(), &system("").compile_ideal(&exact).unwrap().transfers[0]));
+    let (x, y) = centre(&propagate(&spot(), &p.transfers[p.hops[0].transfer]));
+    assert!((x - x0 - 2.4).abs() < 0.02 && (y - y0 + 1.0).abs() < 0.02, "{x} {y}");
+    let (x, y) = centre(&propagate(&spot(), &p.transfers[p.hops[0].error.transfer]));
+    assert!((x - x0 + 2.4).abs() < 0.02 && (y - y0 - 1.0).abs() < 0.02, "{x} {y}");
+}
+
+#[test]
+fn errors_of_one_layer_stay_there() {
+    let p = twin("[imperfections.layer.2]\naxial = '3 mm'\nbits = 4\ncrosstalk = 0.5", ErrorPass::Forward);
+    assert_eq!((p.masks[0].levels, p.masks[1].levels), (None, Some(16)));
+    assert_ne!(p.hops[0].transfer, p.hops[1].transfer);
+    let kernel = &p.masks[1].crosstalk;
+    assert!((kernel[0] + 2.0 * kernel[1..].iter().sum::<f64>() - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn camera_side_errors_are_one_sided() {
+    let text = "[imperfections.all]\ncamera_aberration = { rms = 0.4, terms = 15 }\ncamera_edge = 0.9";
+    let forward = twin(text, ErrorPass::Forward);
+    let hop = &forward.hops[1];
+    assert!(hop.after.is_some() && hop.error.before.is_none() && hop.error.after == hop.after);
+    let exact = twin(text, ErrorPass::Transposed);
+    assert!(exact.hops[1].error.after.is_none() && exact.hops[1].error.before == exact.hops[1].after);
+    let edge = hop.after.as_ref().unwrap()[[32, 0]].norm();
+    assert!((edge - 0.9).abs() < 1e-3, "{edge}");
+}
+
+#[test]
+fn an_even_pupil_aberration_is_symmetric_an_odd_one_is_not() {
+    for (noll, symmetric) in [(4, true), (11, true), (7, false), (8, false)] {
+        let text = format!("[imperfections.all]\npupil_aberration = {{ zernike = [[{noll}, 0.5]] }}");
+        let p = twin(&text, ErrorPass::Transposed);
+        let hop = &p.hops[0];
+        let (h, t) = (&p.transfers[hop.transfer], &p.transfers[hop.error.transfer]);
+        let difference: f64 = h.iter().zip(t.iter()).map(|(a, b)| (a - b).norm_sqr()).sum();
+        assert_eq!(difference < 1e-12, symmetric, "Noll {noll}: {difference}");
+    }
+}
+
+#[test]
+fn error_light_through_the_modulator_sees_its_static_errors() {
+    let text =
+        "[hardware]\nerror_path = 'through'\n[imperfections.all]\nmodulator_aberration = { rms = 0.5 }";
+    let p = twin(text, ErrorPass::Forward);
+    assert_eq!(p.hops[0].error.before, p.masks[0].factor);
+    assert!(twin(text, ErrorPass::Transposed).hops[0].error.before.is_none());
+}
+
+#[test]
+fn roll_and_magnification_turn_and_scale_the_mask() {
+    let p = twin("[imperfections.all]\nroll = '90 deg'", ErrorPass::Forward);
+    let a = p.masks[0].resample.unwrap();
+    // A quarter turn takes +x to +y: the pixel at +y shows what was commanded at +x.
+    let at = |r: f64, c: f64| [0, 1].map(|k| a.matrix[k][0] * r + a.matrix[k][1] * c + a.offset[k]);
+    let [r, c] = at(42.0, 32.0);
+    assert!((r - 32.0).abs() < 1e-9 && (c - 42.0).abs() < 1e-9, "{r} {c}");
+    let p = twin("[imperfections.all]\nmagnification = 1.25", ErrorPass::Forward);
+    let a = p.masks[0].resample.unwrap();
+    assert!((a.matrix[0][0] * 42.0 + a.offset[0] - 40.0).abs() < 1e-9);
+}
+
+#[test]
+fn an_input_distance_is_a_hop_without_a_mask() {
+    let config: SystemConfig = toml::from_str(
+        "[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nlayers = 2\ninput_distance = '0.05 m'",
+    )
+    .unwrap();
+    let p = System::new(config, [28, 28], 1).unwrap().compile_ideal(&exact).unwrap();
+    assert_eq!(p.hops.iter().map(|h| h.mask).collect::<Vec<_>>(), [None, Some(0), Some(1)]);
+}
+
+#[test]
+fn impossible_settings_are_named() {
+    let cases = [
+        ("[optics]\npitch = '-8 um'", "optics.pitch (m) = -"),
+        ("[optics]\nlayers = 0", "optics.layers = 0"),
+        ("[optics]\nwavelength = '0 nm'", "optics.wavelength (m) = 0"),
+        ("[optics]\npixels = 20", "images of 28 x 28 pixels are larger"),
+        ("[optics]\npixels = [64, 0]", "optics.pixels = [64, 0]"),
+        ("[optics]\npadding = 0.5", "optics.padding = 0.5"),
+        ("[optics]\ndistance = '0 m'", "optics.distance (m) = 0"),
+        ("[input]\nsize = 500", "input.size = [500, 500]"),
+        ("[detectors]\nclasses = 0", "detectors.classes = 0"),
+        ("[loss]\nkind = 'cross-entropy'\nscale = -1.0", "loss.scale = -1"),
+        ("[source]\nkind = 'gaussian'\nwaist = '0 mm'", "source.waist (m) = 0"),
+        ("[imperfections.all]\nbits = 0", "(layer 1).bits = 0"),
+        ("[imperfections.all]\nbits = 17", "(layer 1).bits = 17"),
+        ("[imperfections.all]\nefficiency = 1.5", "efficiency = 1.5"),
+        ("[imperfections.all]\ngamma = 0.0", "gamma = 0"),
+        ("[imperfections.all]\nlut = [0.0]", "lut = 1 entries"),
+        ("[imperfections.all]\nmodulator_edge = 0.0", "modulator_edge = 0"),
+        ("[imperfections.layer.9]\nbits = 8", "imperfections.layer = 9"),
+        ("[imperfections.camera]\nfull_well = 0.0", "camera.full_well = 0"),
+        ("[imperfections]\npreset = 'nowhere.toml'", "nowhere.toml"),
+    ];
+    for (text, expected) in cases {
+        let message = refusal(text);
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+}
+
+#[test]
+fn a_chosen_method_that_undersamples_prints_both_numbers() {
+    let text = "[optics]\npixels = 400\npitch = '8 um'\npropagation = 'angular-spectrum'";
+    let message = refusal(text);
+    assert!(message.contains("0.388") && message.contains("0.096241"), "{message}");
+    let allowed: SystemConfig = toml::from_str(&format!("{text}\nallow_undersampled = true")).unwrap();
+    assert!(System::new(allowed, [28, 28], 1).unwrap().compile_ideal(&exact).is_ok());
+}
