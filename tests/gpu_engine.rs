@@ -33,6 +33,23 @@ fn reference() -> CpuEngine<f64> {
     CpuEngine::new(2).unwrap()
 }
 
+#[test]
+fn the_comparisons_see_wrong_results() {
+    let good = screen([16, 16], 1.0, 1);
+    let mut wrong = good.clone();
+    wrong[[3, 5]] *= 1.01;
+    assert!(field_error([&good], [&good]) < F32);
+    assert!(field_error([&wrong], [&good]) > 10.0 * F32);
+    wrong[[3, 5]] *= f64::NAN;
+    // The assertions of this file are `error < F32`: NaN must not pass.
+    let error = field_error([&wrong], [&good]);
+    assert!(error.is_nan() || error > F32);
+    let reals = vec![good.mapv(|z| z.re)];
+    let mut off = reals.clone();
+    off[0][[0, 0]] += 0.01;
+    assert!(real_error(&reals, &reals) < F32 && real_error(&off, &reals) > 10.0 * F32);
+}
+
 /// The program with padded lengths that the GPU engine has.
 fn fitted(gpu: &dyn Engine, setup: &Setup) -> Program {
     let mut p = program(setup);

@@ -170,15 +170,10 @@ fn variants(groups: &[&[&'static str]]) -> Vec<Vec<&'static str>> {
     all
 }
 
-/// Name and text of the kernels for square unpadded grids and 28 x 28 images in ten classes, as a desktop graphics processor
+/// Name and text of the kernels for square unpadded grids and 28 x 28 images in ten classes, as a device with these limits
 /// runs them: for every supported length the stages that transform lines, plain and with everything they can do; and all
 /// variants of the other stages.
-pub fn dump() -> Vec<(String, String)> {
-    dump_for(WorkgroupLimits::DESKTOP)
-}
-
-/// [`dump`] for a device with other limits.
-pub fn dump_for(limits: WorkgroupLimits) -> Vec<(String, String)> {
+pub fn dump(limits: WorkgroupLimits) -> Vec<(String, String)> {
     let mut kernels = Vec::new();
     for (number, geometry) in lengths().filter_map(|length| square(length, limits)).enumerate() {
         for (stage, _, _, groups) in FILES {
@@ -228,7 +223,7 @@ mod tests {
     #[test]
     fn kernels_of_every_length_are_valid() {
         for limits in [DESKTOP, WorkgroupLimits { software: true, ..DESKTOP }, WorkgroupLimits::PORTABLE] {
-            let kernels = dump_for(limits);
+            let kernels = dump(limits);
             assert!(kernels.len() > 10 * lengths().count());
             for (name, text) in kernels {
                 check(&name, &text);

@@ -37,7 +37,7 @@ mod tests;
 
 pub use adapters::{AdapterSummary, Selection, adapters};
 pub use engine::{GpuEngine, GpuOptions};
-pub use kernel::{Kernel, Stage, dump, dump_for};
+pub use kernel::{Kernel, Stage, dump};
 pub use plan::{LineOrder, NoPlan, Plan, WorkgroupLimits};
 pub use template::{Access, Binding};
 pub use traffic::PassTraffic;
