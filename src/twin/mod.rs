@@ -4,6 +4,7 @@ mod compile;
 mod config;
 mod detectors;
 mod errors;
+mod limits;
 mod modulator;
 
 pub use compile::{ErrorPass, Lengths, System};
