@@ -23,7 +23,7 @@ pub struct Fetched {
 }
 
 /// Told the file, the bytes done and the bytes in all.
-pub type OnProgress<'a> = &'a mut dyn FnMut(&str, u64, u64);
+pub(super) type OnProgress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 
 /// Fetches a named data set into `folder`. Files that are there and right are left alone; a download that broke off goes on.
 ///

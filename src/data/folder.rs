@@ -17,8 +17,8 @@ pub(super) type Split = (Vec<String>, ImageSet, ImageSet);
 pub(super) fn read(dir: &Path) -> Result<Split, DataError> {
     let (train, test) = (dir.join("train"), dir.join("test"));
     if train.is_dir() && test.is_dir() {
-        let classes = class_names(&train)?;
-        let others = class_names(&test)?;
+        let classes = class_names(&train, 2)?;
+        let others = class_names(&test, 1)?;
         if let Some(stranger) = others.iter().find(|c| !classes.contains(c)) {
             return Err(DataError::invalid(
                 &test,
@@ -34,7 +34,7 @@ pub(super) fn read(dir: &Path) -> Result<Split, DataError> {
         }
         return loader.finish(dir, classes);
     }
-    let classes = class_names(dir)?;
+    let classes = class_names(dir, 2)?;
     let mut loader = Loader::default();
     for (label, class) in classes.iter().enumerate() {
         loader.add(&pictures(&dir.join(class))?, label, |k| k % TEST_EVERY == TEST_EVERY - 1)?;
@@ -42,8 +42,8 @@ pub(super) fn read(dir: &Path) -> Result<Split, DataError> {
     loader.finish(dir, classes)
 }
 
-/// Sub-folders by name, by number where all are numbers.
-fn class_names(dir: &Path) -> Result<Vec<String>, DataError> {
+/// Sub-folders, `least` of them at least, by name, by number where all are numbers.
+fn class_names(dir: &Path, least: usize) -> Result<Vec<String>, DataError> {
     let entries = std::fs::read_dir(dir).map_err(|e| DataError::unreadable(dir, e))?;
     let folders = entries.filter_map(Result::ok).filter(|e| e.path().is_dir());
     let mut names: Vec<String> = folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
@@ -52,7 +52,7 @@ fn class_names(dir: &Path) -> Result<Vec<String>, DataError> {
         names.sort_by_key(|n| n.parse::<u64>().unwrap_or(u64::MAX));
     }
     match names.len() {
-        0 | 1 => Err(DataError::invalid(
+        n if n < least => Err(DataError::invalid(
             dir,
             "expected the four IDX files, or one folder of pictures per class (two at least)",
         )),

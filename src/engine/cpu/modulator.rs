@@ -68,9 +68,6 @@ impl<T: Real> Response<T> {
 
     /// Commanded phase -> quantisation -> look-up table.
     fn respond(&self, phase: T) -> T {
-        if self.levels.is_none() && self.lut.is_none() {
-            return phase;
-        }
         let tau = T::TAU();
         let mut turns = phase / tau;
         turns = turns - turns.floor();
