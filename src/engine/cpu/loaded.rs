@@ -90,7 +90,7 @@ pub(super) struct Workspace<T> {
     /// Recorded `U_0 ..= U_L`.
     pub(super) fields: Vec<Vec<Complex<T>>>,
     pub(super) source: Vec<Complex<T>>,
-    /// Mean of `|E_l|^2` per hop, of the last error pass.
+    /// Mean of `|E_l|^2` per hop, of the last error pass without noise.
     pub(super) error_power: Vec<f64>,
     pub(super) reading: Reading,
 }

@@ -80,7 +80,10 @@ pub(super) fn error_pass<T: Real>(
             if let Some(after) = &hop.error_after {
                 multiply(rows, &after[pixels.clone()]);
             }
-            power += mean_intensity(rows) * rows.len() as f64;
+            if noise.is_none() {
+                // Only whoever measures exposures asks, and does so without noise.
+                power += mean_intensity(rows) * rows.len() as f64;
+            }
             measured.copy_from_slice(rows);
             observe(p, measured, pixels.start, scale, noise, stage_word(l, Pass::Error));
             if let Some(m) = hop.mask {

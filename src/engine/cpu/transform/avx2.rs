@@ -23,6 +23,24 @@ pub(super) struct Lanes {
     im: __m256,
 }
 
+/// The array of an expression for `0..8`. Closures would do, but `array::map` is compiled without the instruction sets and
+/// then cannot be inlined here.
+macro_rules! eight {
+    ($k:ident => $e:expr) => {
+        [
+            { const $k: usize = 0; $e },
+            { const $k: usize = 1; $e },
+            { const $k: usize = 2; $e },
+            { const $k: usize = 3; $e },
+            { const $k: usize = 4; $e },
+            { const $k: usize = 5; $e },
+            { const $k: usize = 6; $e },
+            { const $k: usize = 7; $e },
+        ]
+    };
+}
+pub(super) use eight;
+
 /// Whether the processor can.
 pub(super) fn available() -> bool {
     std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
@@ -149,9 +167,9 @@ fn transpose(r: [__m256; 8]) -> [__m256; 8] {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn transpose_packets(from: &[Packet; 8], to: &mut [Packet; 8]) {
-    let lanes = from.each_ref().map(|p| load::<false>(p));
-    let re = transpose(lanes.map(|l| l.re));
-    let im = transpose(lanes.map(|l| l.im));
+    let lanes = eight!(K => load::<false>(&from[K]));
+    let re = transpose(eight!(K => lanes[K].re));
+    let im = transpose(eight!(K => lanes[K].im));
     for k in 0..8 {
         store::<false>(&mut to[k], Lanes { re: re[k], im: im[k] });
     }
@@ -164,12 +182,12 @@ const ORDER: [usize; 8] = [0, 1, 4, 5, 2, 3, 6, 7];
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn pack(rows: [&[f32; 16]; 8], to: &mut [Packet; 8]) {
-    let halves = rows.map(|r| {
-        // SAFETY: sixteen floats are there.
-        unsafe { [_mm256_loadu_ps(r.as_ptr()), _mm256_loadu_ps(r.as_ptr().add(8))] }
-    });
-    let re = transpose(halves.map(|h| _mm256_shuffle_ps::<0x88>(h[0], h[1])));
-    let im = transpose(halves.map(|h| _mm256_shuffle_ps::<0xdd>(h[0], h[1])));
+    // SAFETY: sixteen floats are there.
+    let low = eight!(K => unsafe { _mm256_loadu_ps(rows[K].as_ptr()) });
+    // SAFETY: as above.
+    let high = eight!(K => unsafe { _mm256_loadu_ps(rows[K].as_ptr().add(8)) });
+    let re = transpose(eight!(K => _mm256_shuffle_ps::<0x88>(low[K], high[K])));
+    let im = transpose(eight!(K => _mm256_shuffle_ps::<0xdd>(low[K], high[K])));
     for (k, &at) in ORDER.iter().enumerate() {
         store::<false>(&mut to[at], Lanes { re: re[k], im: im[k] });
     }
@@ -179,9 +197,9 @@ pub(super) fn pack(rows: [&[f32; 16]; 8], to: &mut [Packet; 8]) {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn unpack(from: &[Packet; 8], rows: &mut [[f32; 16]; 8]) {
-    let lanes = ORDER.map(|at| load::<false>(&from[at]));
-    let re = transpose(lanes.map(|l| l.re));
-    let im = transpose(lanes.map(|l| l.im));
+    let lanes = eight!(K => load::<false>(&from[ORDER[K]]));
+    let re = transpose(eight!(K => lanes[K].re));
+    let im = transpose(eight!(K => lanes[K].im));
     for (k, row) in rows.iter_mut().enumerate() {
         // SAFETY: sixteen floats are there.
         unsafe {

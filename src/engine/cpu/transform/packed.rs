@@ -6,8 +6,8 @@
 use num_complex::Complex;
 
 use super::Transform;
-use super::avx2::{self, Packet, load, pack, product, store, transpose_packets, unpack};
-use super::stockham::{Part, Stockham};
+use super::avx2::{self, Packet, eight, load, pack, product, store, transpose_packets, unpack};
+use super::stockham::{Ends, Part, Stockham};
 use crate::optics::Field;
 
 /// Lines at a time.
@@ -64,16 +64,14 @@ impl Packed {
         self.pack_rows(rows, a);
         let end = if part == Part::Half { self.row.length / 2 } else { self.row.length };
         a[self.cols..end.max(self.cols)].fill(Packet::ZERO);
-        let in_b = self.row.run::<false>(a, b, part, Part::Whole);
-        let n = self.row.length;
-        line[..n].copy_from_slice(if in_b { &b[..n] } else { &a[..n] });
+        let ends = Ends { from: None, to: Some(line), input: part, output: Part::Whole };
+        self.row.run::<false>(a, b, ends);
     }
 
     #[target_feature(enable = "avx2,fma")]
     fn inverse_avx2(&self, line: &[Packet], rows: &mut [Complex<f32>], a: &mut [Packet], b: &mut [Packet]) {
-        let n = self.row.length;
-        a[..n].copy_from_slice(&line[..n]);
-        let in_b = self.row.run::<true>(a, b, Part::Whole, Self::part(&self.row, self.cols));
+        let output = Self::part(&self.row, self.cols);
+        let in_b = self.row.run::<true>(a, b, Ends { from: Some(line), to: None, input: Part::Whole, output });
         self.unpack_rows(if in_b { b } else { a }, rows);
     }
 
@@ -87,13 +85,13 @@ impl Packed {
                 transpose_packets(chunk(work, tile), chunk_mut(a, y * LANES));
             }
             a[lit.min(n)..n].fill(Packet::ZERO);
-            let in_b = self.col.run::<false>(a, b, part, Part::Whole);
+            let in_b = self.col.run::<false>(a, b, Ends::inside(part, Part::Whole));
             let (x, y) = if in_b { (&mut *b, &mut *a) } else { (&mut *a, &mut *b) };
             for (x, h) in x[..n].iter_mut().zip(&h[block * n..(block + 1) * n]) {
                 let v = product(load::<false>(x), load::<false>(h));
                 store::<false>(x, v);
             }
-            let in_y = self.col.run::<true>(x, y, Part::Whole, part);
+            let in_y = self.col.run::<true>(x, y, Ends::inside(Part::Whole, part));
             let result = if in_y { &*y } else { &*x };
             for y in 0..self.row_blocks() {
                 let tile = y * self.pitch() + block * LANES;
@@ -109,11 +107,12 @@ impl Packed {
         let (width, whole) = (2 * self.cols, self.cols / LANES);
         let count = rows.len() / self.cols;
         for x in 0..whole {
-            let tile = |r: usize| {
-                let start = r * width + 16 * x;
-                if r < count { floats[start..].first_chunk().unwrap_or(&[0.0; 16]) } else { &[0.0; 16] }
-            };
-            pack(std::array::from_fn(tile), chunk_mut(to, x * LANES));
+            let dark = &[0.0; 16];
+            let tile = eight!(R => match floats.get(R * width + 16 * x..).and_then(|f| f.first_chunk()) {
+                Some(row) if R < count => row,
+                _ => dark,
+            });
+            pack(tile, chunk_mut(to, x * LANES));
         }
         for x in whole * LANES..self.cols {
             to[x] = Packet::ZERO;

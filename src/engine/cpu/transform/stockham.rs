@@ -27,13 +27,36 @@ struct Stage {
     twiddles: Vec<[f32; 2]>,
 }
 
-/// Which places of the line matter.
+/// Which places of a line matter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// All.
     Whole,
     /// Only the first half: the rest is zero (input) or not wanted (output).
     Half,
+}
+
+/// Where a transform begins and ends.
+pub(super) struct Ends<'a> {
+    pub(super) from: Option<&'a [Packet]>,
+    pub(super) to: Option<&'a mut [Packet]>,
+    pub(super) input: Part,
+    pub(super) output: Part,
+}
+
+impl Ends<'_> {
+    /// In the buffers, with these parts.
+    pub(super) fn inside(input: Part, output: Part) -> Self {
+        Self { from: None, to: None, input, output }
+    }
+}
+
+/// What a stage at the edge of a transform may skip.
+#[derive(Clone, Copy)]
+enum Edge {
+    None,
+    ZeroAbove,
+    UnwantedAbove,
 }
 
 impl Stockham {
@@ -55,25 +78,30 @@ impl Stockham {
         Some(Self { length, stages: radices.into_iter().map(stage).collect() })
     }
 
-    /// Transforms a line. Stages go back and forth between `a` and `b`; the result is in `b` when this returns true. The
-    /// line is in `a` to begin with. `SWAP` makes it the inverse transform, without the `1 / n`.
+    /// Transforms a line. It comes from `ends.from`, or is in `a` to begin with; stages go back and forth between `a` and
+    /// `b`; the last one writes to `ends.to`, otherwise this returns true where the result is in `b`. `SWAP` makes it the
+    /// inverse transform, without the `1 / n`.
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn run<const SWAP: bool>(&self, a: &mut [Packet], b: &mut [Packet], input: Part, output: Part) -> bool {
-        let (mut from, mut to) = (&mut a[..self.length], &mut b[..self.length]);
+    pub(super) fn run<const SWAP: bool>(&self, a: &mut [Packet], b: &mut [Packet], mut ends: Ends<'_>) -> bool {
+        let (mut here, mut there, mut in_b) = (a, b, false);
         for (k, stage) in self.stages.iter().enumerate() {
-            let halved_in = k == 0 && input == Part::Half;
-            let halved_out = k + 1 == self.stages.len() && output == Part::Half;
-            match (stage.radix, halved_in, halved_out) {
-                (2, ..) => stage.radix2::<SWAP>(from, to),
-                (3, ..) => stage.radix3::<SWAP>(from, to),
-                (5, ..) => stage.radix5::<SWAP>(from, to),
-                (_, true, _) => stage.radix4::<SWAP, true, false>(from, to),
-                (_, _, true) => stage.radix4::<SWAP, false, true>(from, to),
-                _ => stage.radix4::<SWAP, false, false>(from, to),
+            let (first, last) = (k == 0, k + 1 == self.stages.len());
+            let part = match (first && ends.input == Part::Half, last && ends.output == Part::Half) {
+                (true, _) => Edge::ZeroAbove,
+                (_, true) => Edge::UnwantedAbove,
+                _ => Edge::None,
+            };
+            match (ends.from.take(), if last { ends.to.take() } else { None }) {
+                (Some(from), Some(to)) => stage.apply::<SWAP>(from, to, part),
+                (Some(from), None) => stage.apply::<SWAP>(from, here, part),
+                (None, Some(to)) => stage.apply::<SWAP>(here, to, part),
+                (None, None) => {
+                    stage.apply::<SWAP>(here, there, part);
+                    (here, there, in_b) = (there, here, !in_b);
+                }
             }
-            (from, to) = (to, from);
         }
-        self.stages.len() % 2 == 1
+        in_b
     }
 
     /// Whether a half of the line can be left out on both sides: the first and the last stage have radix 4, and differ.
@@ -100,6 +128,18 @@ fn radices(length: usize) -> Option<Vec<usize>> {
 }
 
 impl Stage {
+    #[target_feature(enable = "avx2,fma")]
+    fn apply<const SWAP: bool>(&self, from: &[Packet], to: &mut [Packet], edge: Edge) {
+        match (self.radix, edge) {
+            (2, _) => self.radix2::<SWAP>(from, to),
+            (3, _) => self.radix3::<SWAP>(from, to),
+            (5, _) => self.radix5::<SWAP>(from, to),
+            (_, Edge::ZeroAbove) => self.radix4::<SWAP, true, false>(from, to),
+            (_, Edge::UnwantedAbove) => self.radix4::<SWAP, false, true>(from, to),
+            _ => self.radix4::<SWAP, false, false>(from, to),
+        }
+    }
+
     /// The twiddles of sub-transform `p`.
     #[inline]
     fn twiddles_of<const R: usize>(&self, p: usize) -> &[[f32; 2]; R] {
