@@ -11,6 +11,7 @@ use super::{print, print_json};
 use crate::io;
 use crate::optics::{self, Field, Length, Method, Propagation};
 use crate::report::{Picture, PictureKind};
+use crate::twin::ConfigError;
 
 /// Propagates a file's field through free space, in `f64`.
 pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<ExitCode> {
@@ -24,12 +25,7 @@ pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<Exi
         method: args.method.parse::<Method>().context("--method")?,
         allow_undersampled: args.allow_undersampled,
     };
-    if !(pitch.is_finite() && pitch > 0.0) {
-        return Err(optics::OpticsError::NotPositive { name: "pitch", value: pitch }.into());
-    }
-    if !(1.0..=8.0).contains(&args.padding) {
-        return Err(optics::OpticsError::NotPositive { name: "padding (1 to 8)", value: args.padding }.into());
-    }
+    check(pitch, args.padding)?;
     let kind = Output::of(&args.out)?;
     let field = read(&args.input, args.intensity)?;
     let padded = [field.nrows(), field.ncols()].map(|n| padded_length(n, args.padding));
@@ -61,6 +57,20 @@ pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<Exi
         }))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what [`Propagation`] does not see.
+fn check(pitch: f64, padding: f64) -> Result<(), ConfigError> {
+    let bad = |key: &str, value: f64, problem: &str| {
+        Err(ConfigError::Value { key: key.into(), value: value.to_string(), problem: problem.into() })
+    };
+    if !(pitch.is_finite() && pitch > 0.0) {
+        return bad("--pitch (m)", pitch, "must be a positive number");
+    }
+    if !(1.0..=8.0).contains(&padding) {
+        return bad("--padding", padding, "must be 1 (periodic) to 8; 2 makes convolution linear");
+    }
+    Ok(())
 }
 
 /// The next length with small factors; a periodic grid keeps its own.

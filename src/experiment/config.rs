@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Imperfections;
+use crate::data::DataSet;
 use crate::train::TrainConfig;
 use crate::twin::{
-    DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig, SystemConfig,
+    ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig,
+    SystemConfig,
 };
 
 /// The embedded default experiment.
@@ -89,6 +91,25 @@ impl Experiment {
             hardware: self.hardware,
             imperfections: self.imperfections.clone(),
         }
+    }
+
+    /// Refuses images of classes that have no detector.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] with both numbers.
+    pub fn check_classes(&self, data: &DataSet) -> Result<(), ConfigError> {
+        let (detectors, classes) = (self.detectors.classes, data.classes.len());
+        if classes <= detectors {
+            return Ok(());
+        }
+        Err(ConfigError::Value {
+            key: "detectors.classes".into(),
+            value: detectors.to_string(),
+            problem: format!(
+                "data set {:?} has {classes} classes, each needs a detector; raise it",
+                data.name
+            ),
+        })
     }
 
     /// The whole file, as it reads back.

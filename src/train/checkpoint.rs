@@ -120,6 +120,30 @@ impl Checkpoint {
             rows: header.rows,
         })
     }
+
+    /// Refuses a checkpoint of a run with other masks. `path` is where it was read from.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] with both counts or sizes.
+    pub fn check(&self, path: &Path, masks: usize, [rows, cols]: [usize; 2]) -> Result<(), TrainError> {
+        let found = self.state.phases.len();
+        if found != masks {
+            let problem =
+                format!("it holds {found} masks, but this run has {masks}; it belongs to another run");
+            return Err(foreign(path, problem));
+        }
+        let State { phases, first, second } = &self.state;
+        match phases.iter().chain(first).chain(second).find(|a| a.dim() != (rows, cols)) {
+            Some(a) => {
+                let (r, c) = a.dim();
+                let problem = format!(
+                    "its masks have {r} x {c} pixels, but those of this run {rows} x {cols}; it belongs to another run"
+                );
+                Err(foreign(path, problem))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 fn foreign(path: &Path, problem: impl std::fmt::Display) -> TrainError {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::checkpoint::{Checkpoint, Position};
 use super::{Evaluation, TrainConfig, TrainError, epoch_order, evaluate};
 use crate::engine::cpu::CpuEngine;
-use crate::engine::{Batch, Engine, Exposure, Program, SetId, State, Tally};
+use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Tally};
 
 /// Samples that exposures are measured with.
 const EXPOSURE_SAMPLES: usize = 16;
@@ -222,14 +222,27 @@ impl<'a> Loop<'a> {
         if new.loss.is_finite() {
             return Ok(());
         }
+        self.finite_state()?;
         let epoch = (self.at.step / batches.max(1)) as usize + 1;
-        let cause = match self.engine.state().and_then(|s| self.engine.set_state(&s)) {
-            Err(found) => format!("{found}; lower train.rate (now {})", self.job.config.rate),
-            Ok(()) => {
-                "all phases are finite, so a field is not: check source, distances and imperfections".into()
-            }
-        };
+        let cause =
+            "all phases are finite, so a field is not: check source, distances and imperfections".into();
         Err(TrainError::Diverged { loss: new.loss, step: self.at.step, epoch, cause })
+    }
+
+    /// The state, refused when a phase is no number any more: detectors take NaN for darkness, so that neither the loss
+    /// nor an accuracy need show it.
+    fn finite_state(&mut self) -> Result<State, TrainError> {
+        let state = self.engine.state()?;
+        let wrong = state.phases.iter().enumerate().find_map(|(m, a)| {
+            let ((row, col), &v) = a.indexed_iter().find(|(_, v)| !v.is_finite())?;
+            Some(EngineError::NotFinite { what: "phase", layer: m + 1, row, col, value: v.into() })
+        });
+        let Some(found) = wrong else { return Ok(state) };
+        let cause = format!("{found}; lower train.rate (now {:e})", self.job.config.rate);
+        let loss = self.tally.loss / self.tally.samples.max(1) as f64;
+        let batches = self.batches().max(1);
+        let epoch = (self.at.step.saturating_sub(1) / batches) as usize + 1;
+        Err(TrainError::Diverged { loss, step: self.at.step, epoch, cause })
     }
 
     fn news(&self, batches: u64) -> StepNews {
@@ -253,6 +266,7 @@ impl<'a> Loop<'a> {
     }
 
     fn close_epoch(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
+        self.finite_state()?;
         let test = self.test()?;
         let n = self.tally.samples.max(1) as f64;
         self.at = Position { epoch: self.at.epoch + 1, batch: 0, step: self.at.step };
@@ -275,7 +289,7 @@ impl<'a> Loop<'a> {
         self.saved = Instant::now();
         let checkpoint = Checkpoint {
             position: self.at,
-            state: self.engine.state()?,
+            state: self.finite_state()?,
             exposure: self.exposure.clone(),
             tally: self.tally,
             rows: self.rows.clone(),
