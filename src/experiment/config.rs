@@ -93,23 +93,35 @@ impl Experiment {
         }
     }
 
+    /// Refuses images that cannot be trained on: every class needs a detector, every detector a class.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] with both numbers.
+    pub fn check_training_data(&self, data: &DataSet) -> Result<(), ConfigError> {
+        match data.classes.len() == self.detectors.classes {
+            true => Ok(()),
+            false => Err(self.classes_differ(data)),
+        }
+    }
+
     /// Refuses images of classes that have no detector.
     ///
     /// # Errors
     /// [`ConfigError::Value`] with both numbers.
-    pub fn check_classes(&self, data: &DataSet) -> Result<(), ConfigError> {
-        let (detectors, classes) = (self.detectors.classes, data.classes.len());
-        if classes <= detectors {
-            return Ok(());
+    pub fn check_test_data(&self, data: &DataSet) -> Result<(), ConfigError> {
+        match data.classes.len() <= self.detectors.classes {
+            true => Ok(()),
+            false => Err(self.classes_differ(data)),
         }
-        Err(ConfigError::Value {
+    }
+
+    fn classes_differ(&self, data: &DataSet) -> ConfigError {
+        let classes = data.classes.len();
+        ConfigError::Value {
             key: "detectors.classes".into(),
-            value: detectors.to_string(),
-            problem: format!(
-                "data set {:?} has {classes} classes, each needs a detector; raise it",
-                data.name
-            ),
-        })
+            value: self.detectors.classes.to_string(),
+            problem: format!("data set {:?} has {classes} classes; train with as many", data.name),
+        }
     }
 
     /// The whole file, as it reads back.

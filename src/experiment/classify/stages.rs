@@ -85,7 +85,7 @@ impl Programs {
 /// Settings, engine, files, divergence; what was finished before stays on disk.
 pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Classification { experiment, data, engine, run: dir, command, stop } = run;
-    experiment.check_classes(data)?;
+    experiment.check_training_data(data)?;
     let programs = Programs::compile(experiment, data.train.size, engine)?;
     let mut context = Context { experiment, data, engine, dir, stop };
 
@@ -235,7 +235,7 @@ pub fn retest(
     dir: &RunDir,
 ) -> Result<Retested, RunError> {
     let programs = Programs::compile(experiment, data.test.size, engine)?;
-    experiment.check_classes(data)?;
+    experiment.check_test_data(data)?;
     let ideal = load_checkpoint(&dir.checkpoint(STAGE_IN_SILICO), &programs.ideal)?;
     let ffm = load_checkpoint(&dir.checkpoint(STAGE_FFM), &programs.twin)?;
     let mut accuracy = |program: &Program, state: &State| -> Result<f64, RunError> {
