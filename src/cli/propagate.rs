@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use num_complex::Complex64;
 
 use super::args::{Common, Propagate};
@@ -61,16 +61,17 @@ pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<Exi
 
 /// Refuses what [`Propagation`] does not see.
 fn check(pitch: f64, padding: f64) -> Result<(), ConfigError> {
-    let bad = |key: &str, value: f64, problem: &str| {
-        Err(ConfigError::Value { key: key.into(), value: value.to_string(), problem: problem.into() })
-    };
     if !(pitch.is_finite() && pitch > 0.0) {
-        return bad("--pitch (m)", pitch, "must be a positive number");
+        return Err(bad("--pitch (m)", pitch, "must be a positive number"));
     }
     if !(1.0..=8.0).contains(&padding) {
-        return bad("--padding", padding, "must be 1 (periodic) to 8; 2 makes convolution linear");
+        return Err(bad("--padding", padding, "must be 1 (periodic) to 8; 2 makes convolution linear"));
     }
     Ok(())
+}
+
+fn bad(key: &str, value: impl std::fmt::Display, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key: key.into(), value: value.to_string(), problem: problem.into() }
 }
 
 /// The next length with small factors; a periodic grid keeps its own.
@@ -85,14 +86,16 @@ enum Output {
 }
 
 impl Output {
-    fn of(path: &Path) -> anyhow::Result<Self> {
+    fn of(path: &Path) -> Result<Self, ConfigError> {
         match extension(path).as_str() {
             "npy" => Ok(Self::Complex),
             "png" => Ok(Self::Pictures),
-            other => bail!(io::IoError::unsupported(
-                path,
-                other,
-                ".npy (complex field) or .png (amplitude and phase)"
+            other => Err(bad(
+                "--out",
+                path.display(),
+                format!(
+                    "{other:?} files are not written; use .npy (complex field) or .png (amplitude and phase)"
+                ),
             )),
         }
     }

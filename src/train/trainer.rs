@@ -1,9 +1,9 @@
 //! The training loop: epochs of shuffled mini-batches, exposures, checkpoints, news for whoever watches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::checkpoint::{Checkpoint, Position};
+use super::checkpoint::{Checkpoint, Effort, Position};
 use super::{Evaluation, TrainConfig, TrainError, epoch_order, evaluate};
 use crate::engine::cpu::CpuEngine;
 use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Tally};
@@ -46,7 +46,7 @@ pub struct StepNews {
     pub steps: u64,
     /// Sums over this epoch so far.
     pub tally: Tally,
-    /// Samples per second, since the run (or its resumption) began.
+    /// Samples per second of the whole run, tests not counted.
     pub samples_per_second: f64,
 }
 
@@ -96,7 +96,7 @@ pub struct Outcome {
     pub rows: Vec<EpochRow>,
     /// Samples per second, tests not counted.
     pub samples_per_second: f64,
-    /// Seconds spent, tests included, since the run (or its resumption) began.
+    /// Seconds spent, tests included, those before a resumption as well.
     pub seconds: f64,
     /// Whether it was stopped from outside; then the last checkpoint is where it goes on.
     pub interrupted: bool,
@@ -132,8 +132,8 @@ struct Loop<'a> {
     evaluation: Option<Evaluation>,
     begun: Instant,
     saved: Instant,
-    trained: u64,
-    training: Duration,
+    /// What was taken before this run began; samples and training time since are added as they come.
+    effort: Effort,
 }
 
 impl<'a> Loop<'a> {
@@ -153,8 +153,7 @@ impl<'a> Loop<'a> {
             evaluation: None,
             begun: now,
             saved: now,
-            trained: 0,
-            training: Duration::ZERO,
+            effort: from.effort,
         })
     }
 
@@ -179,12 +178,12 @@ impl<'a> Loop<'a> {
             self.engine.train(Batch { set: job.train, indices, seed: job.seed, step }, update)?;
             self.at.batch += 1;
             self.at.step += 1;
-            self.trained += indices.len() as u64;
+            self.effort.samples += indices.len() as u64;
             since += 1;
             if since == job.tally_every || self.at.batch == batches {
                 since = 0;
                 self.look(batches)?;
-                self.training += clock.elapsed();
+                self.effort.training += clock.elapsed().as_secs_f64();
                 watch.step(self.news(batches));
                 let stop = job.stop.load(Ordering::Relaxed);
                 let due = self.saved.elapsed().as_secs_f64() > 60.0 * job.config.checkpoint_minutes;
@@ -256,8 +255,13 @@ impl<'a> Loop<'a> {
     }
 
     fn speed(&self) -> f64 {
-        let seconds = self.training.as_secs_f64();
-        if seconds > 0.0 { self.trained as f64 / seconds } else { 0.0 }
+        let Effort { training, samples, .. } = self.effort;
+        if training > 0.0 { samples as f64 / training } else { 0.0 }
+    }
+
+    /// What was taken up to now.
+    fn effort(&self) -> Effort {
+        Effort { seconds: self.effort.seconds + self.begun.elapsed().as_secs_f64(), ..self.effort }
     }
 
     fn test(&mut self) -> Result<Evaluation, TrainError> {
@@ -293,6 +297,7 @@ impl<'a> Loop<'a> {
             exposure: self.exposure.clone(),
             tally: self.tally,
             rows: self.rows.clone(),
+            effort: self.effort(),
         };
         watch.checkpoint(&checkpoint)
     }
@@ -308,7 +313,7 @@ impl<'a> Loop<'a> {
             exposure: self.exposure.clone(),
             evaluation,
             samples_per_second: self.speed(),
-            seconds: self.begun.elapsed().as_secs_f64(),
+            seconds: self.effort().seconds,
             rows: self.rows,
             interrupted,
         })

@@ -49,19 +49,22 @@ impl Outcome {
     }
 }
 
-/// The uninterrupted run, on two threads: their number must not matter either.
+/// The uninterrupted run.
+fn uninterrupted(device: &[&str]) -> Outcome {
+    let dir = folder();
+    ffm(dir.path(), &tiny_args(device, &LONG)).done();
+    let outcome = Outcome::of(&dir.path().join("run"));
+    assert_eq!(outcome.masks.len(), 8, "two layers, two stages, two formats");
+    let rows: Vec<&str> = outcome.metrics.lines().collect();
+    let distinct: HashSet<&str> = rows.iter().map(|r| r.rsplit_once(',').expect("a value").0).collect();
+    assert_eq!((rows.len(), distinct.len()), (1 + 2 * 2 * 4, 1 + 2 * 2 * 4));
+    outcome
+}
+
+/// The same on the CPU, on two threads: their number must not matter either.
 fn reference() -> &'static Outcome {
     static RUN: OnceLock<Outcome> = OnceLock::new();
-    RUN.get_or_init(|| {
-        let dir = folder();
-        ffm(dir.path(), &tiny_args(&["--device", "cpu", "--threads", "2"], &LONG)).done();
-        let outcome = Outcome::of(&dir.path().join("run"));
-        assert_eq!(outcome.masks.len(), 8, "two layers, two stages, two formats");
-        let rows: Vec<&str> = outcome.metrics.lines().collect();
-        let distinct: HashSet<&str> = rows.iter().map(|r| r.rsplit_once(',').expect("a value").0).collect();
-        assert_eq!((rows.len(), distinct.len()), (1 + 2 * 2 * 4, 1 + 2 * 2 * 4));
-        outcome
-    })
+    RUN.get_or_init(|| uninterrupted(&["--device", "cpu", "--threads", "2"]))
 }
 
 fn checkpoint(dir: &Path, stage: &str) -> std::path::PathBuf {
@@ -93,13 +96,13 @@ fn is_interrupted(ran: &Ran) {
     assert!(ran.stderr.contains("stopping after this step"), "{}", ran.stderr);
 }
 
-fn resume() -> Vec<&'static str> {
-    [&["resume", "run"], CPU.as_slice()].concat()
+fn resume<'a>(device: &[&'a str]) -> Vec<&'a str> {
+    [&["resume", "run"], device].concat()
 }
 
-#[test]
-fn a_run_interrupted_in_both_stages_ends_as_if_it_had_not_been() {
-    let train = tiny_args(&CPU, &LONG);
+/// Interrupts a run in one stage, its resumption in the other.
+fn interrupted_twice_equals(device: &[&str], reference: &Outcome) {
+    let train = tiny_args(device, &LONG);
     for _ in 0..ATTEMPTS {
         let dir = folder();
         let ran = interrupt(start(dir.path(), &train, "in-silico"));
@@ -107,20 +110,39 @@ fn a_run_interrupted_in_both_stages_ends_as_if_it_had_not_been() {
             continue;
         }
         is_interrupted(&ran);
-        let ran = interrupt(start(dir.path(), &resume(), "ffm"));
+        let ran = interrupt(start(dir.path(), &resume(device), "ffm"));
         if dir.path().join("run/DONE").exists() {
             continue;
         }
         is_interrupted(&ran);
-        ffm(dir.path(), &resume()).done();
+        ffm(dir.path(), &resume(device)).done();
         assert!(dir.path().join("run/DONE").exists());
-        assert!(Outcome::of(&dir.path().join("run")) == *reference(), "the resumed run differs");
+        assert!(Outcome::of(&dir.path().join("run")) == *reference, "the resumed run differs");
+        let summary = json(&dir.path().join("run/summary.json"));
+        for key in ["samples_per_second", "samples_per_second_in_silico", "seconds"] {
+            assert!(summary[key].as_f64().expect("a number") > 0.0, "{key}: {summary}");
+        }
         // Once more changes nothing.
-        ffm(dir.path(), &resume()).done();
-        assert!(Outcome::of(&dir.path().join("run")) == *reference(), "resuming a finished run changed it");
+        ffm(dir.path(), &resume(device)).done();
+        assert!(Outcome::of(&dir.path().join("run")) == *reference, "resuming a finished run changed it");
         return;
     }
     panic!("the run was always faster than the interruption");
+}
+
+#[test]
+fn a_run_interrupted_in_both_stages_ends_as_if_it_had_not_been() {
+    interrupted_twice_equals(&CPU, reference());
+}
+
+#[test]
+fn the_same_on_a_gpu() {
+    if ffm_twin::engine::gpu::adapters().is_empty() {
+        println!("skipped: no adapter");
+        return;
+    }
+    let gpu = ["--device", "gpu"];
+    interrupted_twice_equals(&gpu, &uninterrupted(&gpu));
 }
 
 #[test]
@@ -135,7 +157,7 @@ fn a_killed_run_ends_as_if_it_had_not_been() {
             !next.exists()
         });
         let dir = killed.expect("the run was always faster than the kill");
-        let ran = ffm(dir.path(), &[resume().as_slice(), &["--json"]].concat()).done();
+        let ran = ffm(dir.path(), &[resume(&CPU).as_slice(), &["--json"]].concat()).done();
         assert_eq!(ran.json()["accuracy"], reference().figures[0], "stage {stage}");
         assert!(
             Outcome::of(&dir.path().join("run")) == *reference(),

@@ -165,7 +165,8 @@ fn wrong_arguments_are_named() {
     run(dir.path(), "u.npy", "out.npy", &["--index", "0"]).fails(2, &["refractive index is 0"]);
     run(dir.path(), "u.npy", "out.npy", &["--method", "magic"])
         .fails(2, &["--method", "\"magic\"", "fresnel"]);
-    run(dir.path(), "u.npy", "out.txt", &[]).fails(3, &["out.txt", "\"txt\" are not supported", ".npy"]);
+    run(dir.path(), "u.npy", "out.txt", &[])
+        .fails(2, &["--out = out.txt", "\"txt\" files are not written", ".npy"]);
     run(dir.path(), "u.npy", "file/out.npy", &[]).fails(5, &["cannot write file/out.npy"]);
     let unit = |option: &str, value: &str| {
         let mut args = HALF_METRE.to_vec();
