@@ -120,6 +120,55 @@ fn error_light_through_the_modulator_sees_its_static_errors() {
 }
 
 #[test]
+fn error_light_through_a_turned_modulator_misses_where_the_mask_misses() {
+    let text = "[hardware]\nerror_path = 'through'\n[imperfections.all]\nroll = '30 deg'\nefficiency = 0.91";
+    let p = twin(text, ErrorPass::Forward);
+    let flat = p.hops[0].error.before.as_ref().unwrap();
+    // sqrt(0.91) + sqrt(0.09): the modulated part in phase with the leak.
+    let inside = 0.91_f64.sqrt() + 0.3;
+    assert!((flat[[32, 32]].re - inside).abs() < 1e-12 && flat[[32, 32]].im == 0.0);
+    assert_eq!(flat[[0, 0]].norm(), 0.0, "the corner lies outside the turned mask");
+
+    let a = p.masks[0].resample.unwrap();
+    let ones = |r: f64, c: f64| r >= 0.0 && c >= 0.0 && r < 64.0 && c < 64.0;
+    for ((r, c), v) in flat.indexed_iter() {
+        let at = [0, 1].map(|k| a.matrix[k][0] * r as f64 + a.matrix[k][1] * c as f64 + a.offset[k]);
+        let (whole, part) = (at.map(f64::floor), at.map(|x| x - x.floor()));
+        let mut covered = 0.0;
+        for (i, wy) in [(0.0, 1.0 - part[0]), (1.0, part[0])] {
+            for (j, wx) in [(0.0, 1.0 - part[1]), (1.0, part[1])] {
+                covered += if ones(whole[0] + i, whole[1] + j) { wy * wx } else { 0.0 };
+            }
+        }
+        assert!((v.re - inside * covered).abs() < 1e-12, "row {r}, column {c}: {v} {covered}");
+    }
+}
+
+#[test]
+fn gaps_between_pixels_leak_in_proportion_to_their_area() {
+    let m = &twin("[imperfections.all]\nfill_factor = 0.9", ErrorPass::Forward).masks[0];
+    // A pixel that shows pi: its field is (0.1 - 0.9) of what it is at phase 0.
+    let gain = (1.0 - m.leak * m.leak).sqrt();
+    assert!(((m.leak - gain) / (m.leak + gain) + 0.8).abs() < 1e-12, "{}", m.leak);
+}
+
+#[test]
+fn a_tilt_is_an_angle_in_the_medium() {
+    let optics = "[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nindex = 1.5\nlayers = 1";
+    let text = format!("{optics}\n[imperfections.all]\ntilt = ['2 mrad', '0 rad']");
+    let config: SystemConfig = toml::from_str(&text).unwrap();
+    let p = System::new(config, [28, 28], 1).unwrap().compile_twin(ErrorPass::Forward, &exact).unwrap();
+    let tilt = p.masks[0].factor.as_ref().unwrap();
+    let step = (tilt[[32, 33]] / tilt[[32, 32]]).arg();
+    let k = std::f64::consts::TAU * 1.5 / 532e-9;
+    assert!((step - k * 25e-6 * 2e-3_f64.sin()).abs() < 1e-12, "{step}");
+    // And light goes there: over 0.1 m, 2 mrad are 200 um, 8 pixels.
+    let (x0, _) = centre(&propagate(&spot(), &p.transfers[0]));
+    let (x, y) = centre(&propagate(&(&spot() * &**tilt), &p.transfers[0]));
+    assert!((x - x0 - 8.0).abs() < 0.05 && (y - 32.0).abs() < 0.05, "{x} {y}");
+}
+
+#[test]
 fn roll_and_magnification_turn_and_scale_the_mask() {
     let p = twin("[imperfections.all]\nroll = '90 deg'", ErrorPass::Forward);
     let a = p.masks[0].resample.unwrap();
@@ -163,6 +212,31 @@ fn impossible_settings_are_named() {
         ("[imperfections.all]\nlut = [0.0]", "lut = 1 entries"),
         ("[imperfections.all]\nmodulator_edge = 0.0", "modulator_edge = 0"),
         ("[imperfections.layer.9]\nbits = 8", "imperfections.layer = 9"),
+        ("[imperfections.layer.02]\nbits = 8", "imperfections.layer = 02"),
+        (
+            "[imperfections.all]\nshift = ['0 m', '2 mm']",
+            "shift (m) = 0.002: must be at most half a layer, 0.0016 m",
+        ),
+        ("[imperfections.all]\nshift = [nan, 0.0]", "shift (m) = NaN"),
+        ("[imperfections.all]\naxial = '-0.4 m'", "axial (m) = -0.4: must leave a positive distance"),
+        ("[imperfections.all]\naxial = inf", "axial (m) = inf"),
+        ("[imperfections.layer.2]\ntilt = ['0 deg', '90 deg']", "(layer 2).tilt (rad) = 1.57"),
+        ("[imperfections.all]\nroll = nan", "roll = NaN"),
+        ("[imperfections.all]\nmodulator_aberration = { rms = -0.1 }", "modulator_aberration.rms = -0.1"),
+        ("[imperfections.all]\ncamera_aberration = { rms = 0.1, terms = 3 }", "camera_aberration.terms = 3"),
+        (
+            "[imperfections.all]\npupil_aberration = { zernike = [[0, 0.1]] }",
+            "pupil_aberration.zernike = [0, 0.1]",
+        ),
+        (
+            "[imperfections.all]\npupil_aberration = { zernike = [[4, nan]] }",
+            "pupil_aberration.zernike = [4, NaN]",
+        ),
+        ("[imperfections.all]\npupil_aberration = { rms = 0.3 }", "pupil_aberration.rms = 0.3"),
+        ("[imperfections.all]\ncrosstalk = 5.0", "crosstalk = 5"),
+        ("[imperfections.all]\nmagnification = 0.0", "magnification = 0"),
+        ("[imperfections.all]\nfill_factor = 0.0", "fill_factor = 0"),
+        ("[input]\nencoding = 'phase'\nphase_range = '0 rad'", "input.phase_range (rad) = 0"),
         ("[imperfections.camera]\nfull_well = 0.0", "camera.full_well = 0"),
         ("[imperfections]\npreset = 'nowhere.toml'", "nowhere.toml"),
     ];

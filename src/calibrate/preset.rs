@@ -56,7 +56,12 @@ pub fn resolve(given: &Imperfections) -> Result<Imperfections, PresetError> {
 }
 
 fn read(name: &str, text: &str) -> Result<Imperfections, PresetError> {
-    toml::from_str(text).map_err(|e| PresetError::Invalid { name: name.into(), message: e.to_string() })
+    let invalid = |message: String| PresetError::Invalid { name: name.into(), message };
+    let preset: Imperfections = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
+    match &preset.preset {
+        None => Ok(preset),
+        Some(other) => Err(invalid(format!("it names another preset, {other:?}; copy the values instead"))),
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +78,12 @@ mod tests {
         assert_eq!(own.all.bits, Some(4));
         assert_eq!(own.all.modulator_aberration, bench.all.modulator_aberration);
         assert_eq!(own.camera, bench.camera);
+    }
+
+    #[test]
+    fn a_preset_that_names_another_is_refused() {
+        let message = read("mine.toml", "preset = 'bench'").unwrap_err().to_string();
+        assert!(message.contains("mine.toml") && message.contains("\"bench\""), "{message}");
     }
 
     #[test]

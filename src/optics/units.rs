@@ -105,6 +105,9 @@ macro_rules! quantity {
                     fn visit_i64<E: de::Error>(self, value: i64) -> Result<$name, E> {
                         Ok($name(value as f64))
                     }
+                    fn visit_u64<E: de::Error>(self, value: u64) -> Result<$name, E> {
+                        Ok($name(value as f64))
+                    }
                 }
                 deserializer.deserialize_any(Visitor)
             }
@@ -142,6 +145,20 @@ mod tests {
         for text in ["8", "um", "8 parsec", "", "nan m", "1e999 m", "8 deg"] {
             let message = text.parse::<Length>().unwrap_err().to_string();
             assert!(message.contains("mm") && message.contains("nm"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn bare_numbers_are_si_in_toml_and_in_json() {
+        #[derive(serde::Deserialize)]
+        struct Table {
+            whole: Length,
+            broken: Angle,
+        }
+        let toml: Table = toml::from_str("whole = 2\nbroken = 0.5").unwrap();
+        let json: Table = serde_json::from_str(r#"{"whole": 2, "broken": 0.5}"#).unwrap();
+        for table in [toml, json] {
+            assert_eq!((table.whole, table.broken), (Length(2.0), Angle(0.5)));
         }
     }
 

@@ -9,11 +9,12 @@ use super::config::{
 };
 use super::detectors::{self, Region};
 use super::errors::{ConfigError, positive, value};
+use super::limits;
 use super::memory;
 use super::modulator::{self, Draw, Kind};
 use crate::calibrate::{self, CameraConfig, Imperfections, LayerErrors};
 use crate::engine::{
-    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Modulator, Program, Readout, Relay, Scoring,
+    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Program, Readout, Relay, Scoring,
 };
 use crate::optics::{Field, Grid, Method, Propagation, effects, reversed, source};
 
@@ -84,10 +85,17 @@ impl System {
     fn check_errors(&self) -> Result<(), ConfigError> {
         let layers = self.config.optics.layers;
         for number in self.errors.layer.keys() {
-            if !number.parse::<usize>().is_ok_and(|n| (1..=layers).contains(&n)) {
+            // The number must be written as it is looked up: "02" or "+2" would be no layer's.
+            let meant =
+                number.parse().ok().filter(|n: &usize| (1..=layers).contains(n) && n.to_string() == *number);
+            if meant.is_none() {
                 return Err(value("imperfections.layer", number, format!("there are layers 1 to {layers}")));
             }
         }
+        for number in 1..=layers {
+            limits::check(&self.errors.of(number), number, &self.grid, self.config.optics.distance.0)?;
+        }
+        positive("input.phase_range (rad)", self.config.input.phase_range.0)?;
         if let SourceConfig::Gaussian { waist } = self.config.source {
             positive("source.waist (m)", waist.0)?;
         }
@@ -199,11 +207,11 @@ impl System {
         }
         for (layer, e) in (1..).zip(&layers) {
             let draw = Draw { seed: self.seed, layer };
-            let mask = modulator::modulator(e, &self.grid, o.wavelength.0, draw)?;
+            let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
             let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
             hop.mask = Some(masks.len());
             if self.config.hardware.error_path == ErrorPath::Through && pass == ErrorPass::Forward {
-                hop.error.before = flat_response(&mask, &self.grid);
+                hop.error.before = modulator::flat_response(&mask, &self.grid).map(Arc::new);
             }
             hops.push(hop);
             masks.push(mask);
@@ -374,17 +382,6 @@ impl Shelf<'_> {
         self.keys.push(key.clone());
         Ok(self.transfers.len() - 1)
     }
-}
-
-/// A modulator's response to phase 0, where it is not 1.
-fn flat_response(m: &Modulator, grid: &Grid) -> Option<Arc<Field>> {
-    // The look-up table starts at the phase of command 0; leak and gain add in phase for it.
-    let start = m.lut.as_ref().and_then(|l| l.first().copied()).unwrap_or(0.0);
-    let gain = (1.0 - m.leak * m.leak).sqrt();
-    let response = num_complex::Complex64::from_polar(gain, start) + m.leak;
-    let trivial = m.factor.is_none() && start == 0.0 && m.leak == 0.0;
-    let base = || Field::from_elem((grid.rows, grid.cols), response);
-    (!trivial).then(|| Arc::new(m.factor.as_ref().map_or_else(base, |f| f.mapv(|v| v * response))))
 }
 
 /// The camera in the engine's terms.

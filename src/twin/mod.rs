@@ -4,6 +4,7 @@ mod compile;
 mod config;
 mod detectors;
 mod errors;
+mod limits;
 mod memory;
 mod modulator;
 mod pair;

@@ -10,7 +10,8 @@ use crate::calibrate::{Aberration, LayerErrors};
 use crate::engine::{Affine, Modulator};
 use crate::optics::{Field, Grid, effects, zernike};
 
-/// Entries of a look-up table made from gamma and range; linear interpolation between them is exact to 1e-5 rad.
+/// Entries of a look-up table made from gamma and range. Levels of up to 10 bits fall on entries and are exact; between
+/// entries linear interpolation errs most next to command 0, by 1e-4 rad for a gamma of 1.06.
 const LUT: usize = 1025;
 
 /// What tells random draws apart: each kind of error and each layer has its own stream.
@@ -28,7 +29,7 @@ pub(super) enum Kind {
     Camera = 2,
 }
 
-/// The modulator of a layer. `wavelength` in metres.
+/// The modulator of a layer. `wavelength` in the medium, metres.
 pub(super) fn modulator(
     e: &LayerErrors,
     grid: &Grid,
@@ -44,8 +45,10 @@ pub(super) fn modulator(
             return Err(value(key(name), v, "must be above 0 and at most 1"));
         }
     }
-    // Two independent causes of unmodulated light: the gaps between pixels (amplitude 1 - F) and the rest of the zero order.
-    let modulated = e.efficiency.unwrap_or(1.0) * e.fill_factor.unwrap_or(1.0).powi(2);
+    // Two causes of unmodulated light: the modulator's zero order, and the gaps between pixels. Of the light that stays
+    // in the band of the grid, amplitude F is modulated and 1 - F is not; the pixel lattice sends the rest elsewhere.
+    let fill = e.fill_factor.unwrap_or(1.0);
+    let modulated = e.efficiency.unwrap_or(1.0) * fill.powi(2) / (fill.powi(2) + (1.0 - fill).powi(2));
     Ok(Modulator {
         levels: e.bits.map(|b| 1 << b),
         lut: lut(e, &key)?,
@@ -113,6 +116,32 @@ fn resample(
     Ok(Some(Affine { matrix, offset }))
 }
 
+/// What light meets on a modulator that shows phase 0; `None` where that is 1 everywhere.
+pub(super) fn flat_response(m: &Modulator, grid: &Grid) -> Option<Field> {
+    let start = m.lut.as_ref().and_then(|l| l.first().copied()).unwrap_or(0.0);
+    if m.factor.is_none() && m.resample.is_none() && start == 0.0 && m.leak == 0.0 {
+        return None;
+    }
+    let response = Complex64::from_polar((1.0 - m.leak * m.leak).sqrt(), start) + m.leak;
+    let mut field = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
+        response * m.resample.as_ref().map_or(1.0, |a| coverage(a, [r, c], grid.shape()))
+    });
+    if let Some(factor) = &m.factor {
+        field *= factor.as_ref();
+    }
+    Some(field)
+}
+
+/// Share of a pixel that a turned or scaled mask covers: bilinear sampling of a mask of ones, zero outside.
+fn coverage(a: &Affine, pixel: [usize; 2], shape: [usize; 2]) -> f64 {
+    let along = |k: usize| {
+        let at = a.matrix[k][0] * pixel[0] as f64 + a.matrix[k][1] * pixel[1] as f64 + a.offset[k];
+        // The two weights add to 1 between the first and the last pixel and fall to 0 within one pixel outside.
+        (1.0 + at.min(shape[k] as f64 - 1.0 - at)).clamp(0.0, 1.0)
+    };
+    along(0) * along(1)
+}
+
 /// Static aberration, tilt and amplitude of the modulator.
 fn factor(
     e: &LayerErrors,
@@ -136,15 +165,8 @@ pub(super) fn side(
     draw: Draw,
     kind: Kind,
 ) -> Result<Option<Field>, ConfigError> {
-    let name = |what: &str| {
-        let side = if matches!(kind, Kind::Modulator) { "modulator" } else { "camera" };
-        format!("imperfections (layer {}).{side}_{what}", draw.layer)
-    };
     let mut field: Option<Field> = None;
     if let Some(a) = aberration.filter(|a| a.rms != 0.0 || !a.zernike.is_empty()) {
-        if !(a.rms.is_finite() && a.rms >= 0.0) {
-            return Err(value(name("aberration.rms"), a.rms, "must be 0 or more radians"));
-        }
         let mut phase = zernike::wavefront(grid, zernike::enclosing_radius(grid), &a.zernike)?;
         if a.rms > 0.0 {
             let layer = if a.common { 0 } else { draw.layer as u64 };
@@ -154,7 +176,9 @@ pub(super) fn side(
     }
     if let Some(edge) = edge.filter(|v| *v != 1.0) {
         if !(edge > 0.0 && edge <= 1.0) {
-            return Err(value(name("edge"), edge, "must be above 0 and at most 1"));
+            let side = if matches!(kind, Kind::Modulator) { "modulator" } else { "camera" };
+            let key = format!("imperfections (layer {}).{side}_edge", draw.layer);
+            return Err(value(key, edge, "must be above 0 and at most 1"));
         }
         let amplitude = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
             let (y, x) = (

@@ -4,11 +4,11 @@ use num_complex::Complex;
 use num_traits::Zero;
 
 use super::encode::Encoder;
-use super::lines::{Lines, Scratch};
 use super::measure::Sensor;
 use super::modulator::Response;
 use super::readout::{Detectors, Reading};
 use super::real::Real;
+use super::transform::{Transform, transform};
 use crate::engine::{Exposure, Program, Relay};
 
 /// Samples whose gradients are summed apart: fixed, so that sums do not depend on the number of threads.
@@ -27,10 +27,9 @@ pub(super) struct Hop<T> {
 /// Everything that does not change from step to step, and the masks, which do once per update.
 pub(super) struct Loaded<T: Real> {
     pub(super) shape: [usize; 2],
-    pub(super) lines: Lines<T>,
+    /// Knows the transfer functions, by the numbers the program gives them.
+    pub(super) transform: Box<dyn Transform<T>>,
     pub(super) encoder: Encoder<T>,
-    /// Column-major, `1 / (rows cols)` of the inverse transform folded in.
-    pub(super) transfers: Vec<Vec<Complex<T>>>,
     pub(super) hops: Vec<Hop<T>>,
     pub(super) responses: Vec<Response<T>>,
     pub(super) masks: Vec<Vec<Complex<T>>>,
@@ -52,11 +51,14 @@ impl<T: Real> Loaded<T> {
             error_before: h.error.before.as_ref().map(|a| super::convert(a)),
             error_after: h.error.after.as_ref().map(|a| super::convert(a)),
         };
+        let mut transform = transform(program.shape, program.padded);
+        for h in &program.transfers {
+            transform.add_transfer(h);
+        }
         Self {
             shape: program.shape,
-            lines: Lines::new(program.shape, program.padded),
+            transform,
             encoder: Encoder::new(&program.input),
-            transfers: program.transfers.iter().map(|h| columnwise(h)).collect(),
             hops: program.hops.iter().map(hop).collect(),
             responses: program.masks.iter().map(Response::new).collect(),
             masks: vec![vec![Complex::new(T::of(1.0), T::of(0.0)); rows * cols]; program.masks.len()],
@@ -70,24 +72,25 @@ impl<T: Real> Loaded<T> {
     pub(super) fn pixels(&self) -> usize {
         self.shape[0] * self.shape[1]
     }
-}
 
-/// `h` transposed and scaled by the inverse transform's `1 / (rows cols)`.
-fn columnwise<T: Real>(h: &crate::optics::Field) -> Vec<Complex<T>> {
-    let scale = 1.0 / h.len() as f64;
-    h.t().iter().map(|v| Complex::new(T::of(v.re * scale), T::of(v.im * scale))).collect()
+    /// Pixels of a block of rows.
+    pub(super) fn block_pixels(&self) -> usize {
+        self.transform.block_rows() * self.shape[1]
+    }
 }
 
 /// Scratch of one thread: one sample passes through here at a time and stays in cache.
 pub(super) struct Workspace<T> {
     pub(super) work: Vec<Complex<T>>,
-    pub(super) scratch: Scratch<T>,
-    /// One row, for what passes on when the camera only observes.
-    pub(super) row: Vec<Complex<T>>,
+    pub(super) scratch: Vec<Complex<T>>,
+    /// A block of rows on its way out of or into the transform.
+    pub(super) rows: Vec<Complex<T>>,
+    /// The same block as it was measured.
+    pub(super) measured: Vec<Complex<T>>,
     /// Recorded `U_0 ..= U_L`.
     pub(super) fields: Vec<Vec<Complex<T>>>,
     pub(super) source: Vec<Complex<T>>,
-    /// Mean of `|E_l|^2` per hop, of the last error pass.
+    /// Mean of `|E_l|^2` per hop, of the last error pass without noise.
     pub(super) error_power: Vec<f64>,
     pub(super) reading: Reading,
 }
@@ -96,9 +99,10 @@ impl<T: Real> Workspace<T> {
     pub(super) fn new(program: &Program, loaded: &Loaded<T>) -> Self {
         let empty = vec![Complex::zero(); loaded.pixels()];
         Self {
-            work: vec![Complex::zero(); loaded.lines.work_len()],
-            scratch: loaded.lines.scratch(),
-            row: vec![Complex::zero(); loaded.shape[1]],
+            work: vec![Complex::zero(); loaded.transform.work_len()],
+            scratch: vec![Complex::zero(); loaded.transform.scratch_len()],
+            rows: vec![Complex::zero(); loaded.block_pixels()],
+            measured: vec![Complex::zero(); loaded.block_pixels()],
             fields: vec![empty.clone(); program.hops.len() + 1],
             source: empty,
             error_power: vec![0.0; program.hops.len()],
@@ -108,10 +112,11 @@ impl<T: Real> Workspace<T> {
 
     /// Bytes of one workspace.
     pub(super) fn bytes(program: &Program) -> usize {
-        let lines = Lines::<T>::new(program.shape, program.padded);
-        let pixels = program.shape[0] * program.shape[1];
-        let numbers = lines.work_len() + (program.hops.len() + 2) * pixels + program.shape[1];
-        numbers * size_of::<Complex<T>>() + lines.scratch_bytes()
+        let t = transform::<T>(program.shape, program.padded);
+        let [rows, cols] = program.shape;
+        let fields = (program.hops.len() + 2) * rows * cols;
+        let numbers = t.work_len() + t.scratch_len() + 2 * t.block_rows() * cols + fields;
+        numbers * size_of::<Complex<T>>()
     }
 }
 

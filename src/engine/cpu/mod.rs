@@ -1,16 +1,17 @@
-//! The CPU engine: rustfft and rayon, in `f32`, and in `f64` for references.
+//! The CPU engine: our own vector transform or rustfft, and rayon; in `f32`, and in `f64` for references.
 //!
 //! Samples run in parallel, each passing all layers in one thread's scratch, so that its fields stay in cache; masks,
 //! transfer functions and plans are shared. Gradients are summed in a fixed number of slots, in a fixed order.
 
 mod encode;
-mod lines;
 mod loaded;
 mod measure;
 mod modulator;
+mod pixelwise;
 mod readout;
 mod real;
 mod sample;
+mod transform;
 mod update;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -57,7 +58,7 @@ impl<T: Real> CpuEngine<T> {
     pub fn new(threads: usize) -> Result<Self, EngineError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|e| EngineError::Device { device: "CPU".into(), reason: e.to_string() })?;
-        let detail = format!("{} threads, rustfft + rayon", pool.current_num_threads());
+        let detail = format!("{} threads", pool.current_num_threads());
         let info = DeviceInfo { engine: "cpu", name: cpu_name(), precision: T::NAME, detail };
         Ok(Self { info, pool, sets: Vec::new(), run: None })
     }

@@ -62,7 +62,7 @@ impl<T: Real> Response<T> {
             }
         }
         if let Some(factor) = &self.factor {
-            super::lines::multiply(mask, factor);
+            super::pixelwise::multiply(mask, factor);
         }
     }
 

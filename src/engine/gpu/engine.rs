@@ -1,7 +1,6 @@
 //! [`GpuEngine`]: the engine trait on top of a device and a loaded program.
 
-use ndarray::Array2;
-use num_complex::{Complex32, Complex64};
+use num_complex::Complex32;
 use wgpu::Buffer;
 
 use crate::device::noise::step_key;
@@ -12,9 +11,11 @@ use crate::engine::{
 use crate::optics::Field;
 
 use super::adapters::Selection;
+use super::batch::{Ready, read_fields, read_reals};
 use super::context::Context;
+use super::layout::{Layout, check_limit};
 use super::plan::{LineOrder, Plan, lengths};
-use super::run::{Common, Group, Layout, Order, Run, check_limit, passes};
+use super::run::{Common, Group, Order, Run, passes};
 use super::schedule::{Purpose, Rule};
 use super::sheet::Sheets;
 use super::traffic::{PassTraffic, traffic};
@@ -153,42 +154,6 @@ impl GpuEngine {
         };
         let images = &self.images[batch.set.0];
         Ok(Ready { context: &mut self.context, run, images, common, sheets })
-    }
-}
-
-/// A checked batch with all that its passes need.
-struct Ready<'a> {
-    context: &'a mut Context,
-    run: &'a mut Run,
-    images: &'a Buffer,
-    common: Common,
-    sheets: Sheets,
-}
-
-impl Ready<'_> {
-    fn submit(&mut self, orders: &[Order]) -> Result<(), EngineError> {
-        self.run.submit(self.context, orders, self.common, Some(self.images))
-    }
-
-    /// Orders for every portion of the batch.
-    fn portions(&self, groups: &[Group]) -> Vec<Order> {
-        let of_portion = |samples| groups.iter().map(move |&group| Order { group, samples });
-        self.run.portions(self.common.batch).flat_map(of_portion).collect()
-    }
-
-    /// Order for the whole batch at once.
-    fn whole(&self, group: Group) -> Order {
-        Order { group, samples: (0, self.common.batch) }
-    }
-
-    fn read_sheets(&self) -> Result<Vec<u32>, EngineError> {
-        let bytes = (self.common.batch * self.sheets.words() * 4) as u64;
-        let read = self.context.read(&[(self.run.buffer("sheet"), bytes)])?;
-        Ok(bytemuck::pod_collect_to_vec(&read[0]))
-    }
-
-    fn read_fields(&self, name: &str, count: usize) -> Result<Vec<Field>, EngineError> {
-        read_fields(self.context, self.run, name, count)
     }
 }
 
@@ -364,27 +329,4 @@ impl Engine for GpuEngine {
         }
         Ok(results)
     }
-}
-
-/// The first `count` fields of an array over samples.
-fn read_fields(context: &Context, run: &Run, name: &str, count: usize) -> Result<Vec<Field>, EngineError> {
-    let pixels = run.layout.geometry.pixels();
-    let read = context.read(&[(run.buffer(name), (count * pixels * 8) as u64)])?;
-    let values: Vec<Complex32> = bytemuck::pod_collect_to_vec(&read[0]);
-    let [rows, cols] = run.layout.geometry.shape;
-    let field = |part: &[Complex32]| {
-        Array2::from_shape_fn((rows, cols), |(r, c)| {
-            let z = part[r * cols + c];
-            Complex64::new(z.re.into(), z.im.into())
-        })
-    };
-    Ok(values.chunks(pixels).map(field).collect())
-}
-
-/// The first real array in a buffer.
-fn read_reals(context: &Context, run: &Run, name: &str) -> Result<Array2<f32>, EngineError> {
-    let [rows, cols] = run.layout.geometry.shape;
-    let read = context.read(&[(run.buffer(name), (rows * cols * 4) as u64)])?;
-    let values: Vec<f32> = bytemuck::pod_collect_to_vec(&read[0]);
-    Ok(Array2::from_shape_fn((rows, cols), |(r, c)| values[r * cols + c]))
 }

@@ -33,7 +33,7 @@ impl Geometry {
             regions: program.readout.regions,
             classes: program.readout.classes,
             row: Plan::new(cols, LineOrder::Rows, limits).map_err(|why| (cols, why))?,
-            column: Plan::new(rows, LineOrder::Columns, limits).map_err(|why| (rows, why))?,
+            column: Plan::new(rows, LineOrder::Columns, limits).map_err(|why| (rows, why))?.dividing(cols),
         })
     }
 
@@ -97,7 +97,7 @@ impl Geometry {
             number("T", plan.threads);
             number("LINES", plan.lines);
         }
-        let full_rows = rows % self.row.lines == 0;
+        let full_rows = rows.is_multiple_of(self.row.lines);
         let full = [
             ("FULL_ROWS", full_rows),
             ("FULL_COLS", cols == self.padded[1]),

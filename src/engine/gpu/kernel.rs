@@ -170,31 +170,45 @@ fn variants(groups: &[&[&'static str]]) -> Vec<Vec<&'static str>> {
     all
 }
 
-/// Name and text of every kernel for square unpadded grids of every supported length and 28 x 28 images in ten classes, as a
-/// device with these limits runs them.
+/// Name and text of the kernels for square unpadded grids and 28 x 28 images in ten classes, as a device with these limits
+/// runs them: for every supported length the stages that transform lines, plain and with everything they can do; and all
+/// variants of the other stages.
 pub fn dump(limits: WorkgroupLimits) -> Vec<(String, String)> {
     let mut kernels = Vec::new();
-    for length in lengths() {
-        let plan = |order| Plan::new(length, order, limits);
-        let (Ok(row), Ok(column)) = (plan(LineOrder::Rows), plan(LineOrder::Columns)) else { continue };
-        let side = [length; 2];
-        let geometry =
-            Geometry { shape: side, padded: side, image: [28; 2], regions: 20, classes: 10, row, column };
+    for (number, geometry) in lengths().filter_map(|length| square(length, limits)).enumerate() {
         for (stage, _, _, groups) in FILES {
-            for flags in variants(groups) {
-                let kernel = Kernel::new(stage, &flags, &geometry);
-                kernels.push((kernel.name, kernel.text));
-            }
+            let variants = match (stage.order(), number) {
+                (Some(_), _) => vec![Vec::new(), groups.iter().map(|group| group[0]).collect()],
+                (None, 0) => variants(groups),
+                (None, _) => continue,
+            };
+            let texts = variants.iter().map(|flags| Kernel::new(stage, flags, &geometry));
+            kernels.extend(texts.map(|kernel| (kernel.name, kernel.text)));
         }
     }
+    kernels.dedup_by(|a, b| a.0 == b.0);
     kernels
+}
+
+/// A square grid without padding, if the limits allow it.
+fn square(length: usize, limits: WorkgroupLimits) -> Option<Geometry> {
+    let side = [length; 2];
+    Some(Geometry {
+        shape: side,
+        padded: side,
+        image: [28; 2],
+        regions: 20,
+        classes: 10,
+        row: Plan::new(length, LineOrder::Rows, limits).ok()?,
+        column: Plan::new(length, LineOrder::Columns, limits).ok()?.dividing(length),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DESKTOP: WorkgroupLimits = WorkgroupLimits { bytes: 32 << 10, threads: 1024, software: false };
+    const DESKTOP: WorkgroupLimits = WorkgroupLimits::DESKTOP;
 
     fn check(name: &str, text: &str) {
         let module = naga::front::wgsl::parse_str(text)
@@ -207,12 +221,24 @@ mod tests {
     }
 
     #[test]
-    fn every_kernel_of_every_length_is_valid() {
+    fn kernels_of_every_length_are_valid() {
         for limits in [DESKTOP, WorkgroupLimits { software: true, ..DESKTOP }, WorkgroupLimits::PORTABLE] {
             let kernels = dump(limits);
-            assert!(kernels.len() > 100);
+            assert!(kernels.len() > 10 * lengths().count());
             for (name, text) in kernels {
                 check(&name, &text);
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_of_every_variant_are_valid() {
+        let geometry = square(100, DESKTOP).expect("in the table");
+        let padded = Geometry { shape: [99, 97], ..geometry };
+        for (stage, _, _, groups) in FILES {
+            for flags in variants(groups) {
+                let kernel = Kernel::new(stage, &flags, &padded);
+                check(&kernel.name, &kernel.text);
             }
         }
     }

@@ -16,13 +16,16 @@
 //! The texts are in `shaders/`, one file a pass; [`Kernel`] joins them with the line FFT written for a length.
 
 mod adapters;
+mod batch;
 mod context;
 mod engine;
 mod fft;
 mod geometry;
 mod inventory;
 mod kernel;
+mod layout;
 mod params;
+mod pass;
 mod plan;
 mod run;
 mod schedule;

@@ -26,6 +26,8 @@ pub struct WorkgroupLimits {
 impl WorkgroupLimits {
     /// What every WebGPU device has.
     pub const PORTABLE: Self = Self { bytes: 16 << 10, threads: 256, software: false };
+    /// What every desktop graphics processor has.
+    pub const DESKTOP: Self = Self { bytes: 32 << 10, threads: 1024, software: false };
 }
 
 /// The plan of a line transform.
@@ -58,13 +60,35 @@ pub struct NoPlan {
     pub remedy: String,
 }
 
-/// Length, registers and radices. Sixteen registers keep stages few; 512 is better balanced with eight.
-const TABLE: [(usize, usize, &[usize]); 6] = [
+/// Length, registers and radices. Sixteen to twenty-four registers keep stages few; where three stages are needed
+/// anyway, fewer registers balance better. Of the products of 2, 3 and 5 those are listed that need few registers.
+const TABLE: [(usize, usize, &[usize]); 27] = [
     (64, 8, &[8, 8]),
+    (96, 24, &[24, 4]),
+    (100, 10, &[10, 10]),
     (128, 16, &[16, 8]),
+    (160, 20, &[20, 4, 2]),
+    (192, 24, &[24, 8]),
+    (200, 20, &[20, 10]),
     (256, 16, &[16, 16]),
+    (300, 30, &[30, 10]),
+    (320, 20, &[20, 4, 4]),
+    (384, 24, &[24, 8, 2]),
+    (400, 20, &[20, 20]),
+    (500, 10, &[10, 10, 5]),
     (512, 8, &[8, 8, 8]),
+    (600, 30, &[30, 10, 2]),
+    (640, 20, &[20, 4, 4, 2]),
+    (768, 24, &[24, 8, 4]),
+    (800, 20, &[20, 20, 2]),
+    (1000, 10, &[10, 10, 10]),
     (1024, 16, &[16, 16, 4]),
+    (1200, 30, &[30, 10, 2, 2]),
+    (1280, 20, &[20, 4, 4, 4]),
+    (1536, 24, &[24, 8, 8]),
+    (1600, 20, &[20, 20, 4]),
+    (1800, 30, &[30, 30, 2]),
+    (2000, 20, &[20, 10, 10]),
     (2048, 16, &[16, 16, 8]),
 ];
 
@@ -130,6 +154,14 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The plan with so few lines a workgroup that they divide `count` lines evenly.
+    pub(super) fn dividing(mut self, count: usize) -> Self {
+        while !count.is_multiple_of(self.lines) {
+            self.lines /= 2;
+        }
+        self
+    }
+
     /// Threads of a workgroup.
     pub fn workgroup(&self) -> usize {
         self.threads * self.lines
@@ -160,7 +192,7 @@ mod tests {
     const PROFILES: [WorkgroupLimits; 4] = [
         WorkgroupLimits::PORTABLE,
         WorkgroupLimits { bytes: 32 << 10, threads: 1024, software: true },
-        WorkgroupLimits { bytes: 32 << 10, threads: 1024, software: false },
+        WorkgroupLimits::DESKTOP,
         WorkgroupLimits { bytes: 48 << 10, threads: 1024, software: false },
     ];
 
@@ -173,11 +205,18 @@ mod tests {
                     assert!(plan.exchange_bytes() <= limits.bytes as usize, "{plan:?}");
                     assert!(plan.workgroup() <= limits.threads as usize, "{plan:?}");
                     assert_eq!(plan.radices.iter().product::<usize>(), length);
-                    assert!(plan.radices.iter().all(|r| plan.registers % r == 0), "{plan:?}");
-                    assert!(length % plan.lines == 0);
+                    assert!(plan.radices.iter().all(|r| plan.registers.is_multiple_of(*r)), "{plan:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn lengths_rise_and_are_even() {
+        let all: Vec<_> = lengths().collect();
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+        // Blocks of the work array are two rows high.
+        assert!(all.iter().all(|n| n % 2 == 0));
     }
 
     #[test]

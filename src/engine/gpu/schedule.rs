@@ -8,6 +8,7 @@ use crate::engine::{Hop, Loss, Program, Relay};
 use super::geometry::{FLAT_THREADS, Geometry, encode_flag, loss_flags};
 use super::inventory::SharedArrays;
 use super::kernel::Stage;
+use super::pass::{Across, Pass};
 
 /// What a data pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,82 +28,6 @@ pub(super) enum Rule {
     Sgd,
     /// Nothing: it is read back.
     Trace,
-}
-
-/// Extent of a grid across the batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Across {
-    /// One workgroup a sample of the portion.
-    Samples,
-    /// One workgroup a group of samples.
-    Groups,
-    /// One.
-    One,
-}
-
-/// One dispatch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pass {
-    pub(super) stage: Stage,
-    pub(super) flags: Vec<&'static str>,
-    /// Workgroups along x.
-    pub(super) wide: usize,
-    pub(super) across: Across,
-    /// Buffers behind names of the kernel, where they differ from the name.
-    pub(super) buffers: Vec<(&'static str, String)>,
-    /// Hop (from 0) and light of the measurement.
-    pub(super) measured: Option<(usize, Light)>,
-    /// Whether this is the first of a step to add to its gradient.
-    pub(super) first_touch: bool,
-    /// Mask whose modulator the pass is told of.
-    pub(super) modulator: Option<usize>,
-}
-
-impl Pass {
-    fn new(stage: Stage, wide: usize, across: Across) -> Self {
-        Self {
-            stage,
-            flags: Vec::new(),
-            wide,
-            across,
-            buffers: Vec::new(),
-            measured: None,
-            first_touch: false,
-            modulator: None,
-        }
-    }
-
-    fn flag(mut self, wanted: bool, flag: &'static str) -> Self {
-        if wanted {
-            self.flags.push(flag);
-        }
-        self
-    }
-
-    fn uses(mut self, name: &'static str, buffer: String) -> Self {
-        self.buffers.push((name, buffer));
-        self
-    }
-
-    /// With a buffer and the flag that says there is one.
-    fn optional(self, flag: &'static str, name: &'static str, buffer: Option<String>) -> Self {
-        match buffer {
-            Some(buffer) => self.flag(true, flag).uses(name, buffer),
-            None => self,
-        }
-    }
-
-    fn measuring(mut self, wanted: bool, hop: usize, light: Light) -> Self {
-        if wanted {
-            self.measured = Some((hop, light));
-        }
-        self.flag(wanted, "MEASURE")
-    }
-
-    /// Buffer behind a name of the kernel.
-    pub(super) fn buffer<'a>(&'a self, name: &'a str) -> &'a str {
-        self.buffers.iter().find(|(n, _)| *n == name).map_or(name, |(_, buffer)| buffer)
-    }
 }
 
 /// Makes the passes of a program.
@@ -325,4 +250,106 @@ impl<'a> Schedule<'a> {
 
 fn mask_name(hop: &Hop) -> Option<String> {
     hop.mask.map(|m| format!("mask{m}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ndarray::{Array2, Array3};
+    use num_complex::Complex64;
+
+    use super::*;
+    use crate::engine::gpu::plan::WorkgroupLimits;
+    use crate::engine::{Camera, Encoding, ErrorHop, Input, Modulator, Readout, Scoring};
+
+    /// What WebGPU promises.
+    const MOST_GROUPS: usize = 65_535;
+
+    /// A program of which only sizes and structure count: its arrays are single pixels.
+    fn program(side: usize, masks: &[Option<usize>]) -> Program {
+        let dot = Arc::new(Array2::from_elem((1, 1), Complex64::ONE));
+        let error = ErrorHop { transfer: 0, before: Some(dot.clone()), after: Some(dot.clone()) };
+        let hop = |&mask| Hop { mask, transfer: 0, after: Some(dot.clone()), error: error.clone() };
+        Program {
+            shape: [side; 2],
+            padded: [side; 2],
+            input: Input {
+                source: dot.clone(),
+                image: [28; 2],
+                origin: [0; 2],
+                window: [side; 2],
+                encoding: Encoding::Amplitude,
+            },
+            transfers: vec![dot.clone()],
+            hops: masks.iter().map(hop).collect(),
+            masks: vec![Modulator { crosstalk: vec![0.8, 0.1], ..Modulator::default() }; 2],
+            readout: Readout {
+                map: Arc::new(Array2::zeros((1, 1))),
+                regions: 10,
+                classes: 10,
+                scoring: Scoring::Normalised,
+                loss: Loss::Mse { targets: Arc::new(Array3::zeros((10, 1, 1))) },
+            },
+            camera: None,
+            relay: Relay::Measured,
+        }
+    }
+
+    fn stages(passes: &[Pass]) -> Vec<Stage> {
+        passes.iter().map(|pass| pass.stage).collect()
+    }
+
+    #[test]
+    fn grids_of_every_pass_are_within_the_limit() {
+        let program = program(2048, &[Some(0), Some(1)]);
+        for limits in [WorkgroupLimits::PORTABLE, WorkgroupLimits::DESKTOP] {
+            let geometry = Geometry::new(&program, limits).expect("the longest length");
+            let (shared, _) = SharedArrays::of(&program);
+            let schedule = Schedule::new(&program, &geometry, &shared);
+            let mut passes = [schedule.data(Purpose::Train), schedule.error(), schedule.masks()].concat();
+            passes.extend(schedule.start_fields());
+            passes.extend([schedule.update(0, Rule::Adam), schedule.tally()]);
+            assert!(passes.iter().all(|pass| pass.wide <= MOST_GROUPS), "{passes:?}");
+        }
+    }
+
+    #[test]
+    fn the_error_pass_stops_at_the_first_mask_and_starts_each_gradient_once() {
+        use Stage::{Column, ErrorFirst, ErrorRow};
+        let passes_of = |masks: &[Option<usize>]| {
+            let program = program(64, masks);
+            let geometry = Geometry::new(&program, WorkgroupLimits::DESKTOP).expect("a length");
+            let (shared, _) = SharedArrays::of(&program);
+            Schedule::new(&program, &geometry, &shared).error()
+        };
+        assert!(passes_of(&[None, None]).is_empty());
+        let passes = passes_of(&[None, Some(0), None, Some(0), Some(1)]);
+        let pair = [Column, ErrorRow];
+        assert_eq!(stages(&passes), [&[ErrorFirst][..], &pair, &pair, &pair, &pair].concat());
+        let touches: Vec<_> = passes.iter().map(|pass| pass.first_touch).collect();
+        assert_eq!(touches, [false, false, true, false, true, false, false, false, false]);
+        let last = &passes[passes.len() - 1];
+        assert!(!last.flags.contains(&"ONWARD") && !last.flags.contains(&"ENCODED"));
+        assert_eq!(last.buffer("record"), "record1");
+    }
+
+    #[test]
+    fn cameras_that_nobody_reads_are_left_out() {
+        let mut program = program(64, &[Some(0), Some(1)]);
+        program.camera = Some(Camera {
+            electrons: 1.0,
+            reference: 1.0,
+            read_noise: 0.0,
+            full_well: 1.0,
+            adc_bits: 0,
+            pedestal: 0.0,
+        });
+        program.relay = Relay::Optical;
+        let geometry = Geometry::new(&program, WorkgroupLimits::DESKTOP).expect("a length");
+        let (shared, _) = SharedArrays::of(&program);
+        let schedule = Schedule::new(&program, &geometry, &shared);
+        let measured = |purpose| schedule.data(purpose).iter().filter(|pass| pass.measured.is_some()).count();
+        assert_eq!([Purpose::Train, Purpose::Infer, Purpose::Given].map(measured), [2, 1, 0]);
+    }
 }

@@ -24,7 +24,7 @@ pub enum Access {
     Uniform,
 }
 
-/// A buffer that a kernel binds; its binding number is its position in [`Expanded::bindings`].
+/// A buffer that a kernel binds; its binding number is its position in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// Name in the text, by which the engine finds the buffer.

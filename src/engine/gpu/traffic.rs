@@ -3,7 +3,7 @@
 use super::geometry::Geometry;
 use super::inventory::Portion;
 use super::kernel::{Kernel, Stage};
-use super::schedule::Pass;
+use super::pass::Pass;
 use super::template::Access;
 
 /// What one kind of dispatch reads and writes, over all samples of a batch.

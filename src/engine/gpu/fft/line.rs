@@ -110,7 +110,7 @@ impl LineFft<'_> {
         let plan = self.plan;
         let butterflies = plan.registers / radix;
         // Where the span divides the threads, all butterflies of a thread share their twiddles.
-        let shared = plan.threads % span == 0;
+        let shared = plan.threads.is_multiple_of(span);
         let mut factors = Vec::new();
         let mut results = vec![String::new(); plan.registers];
         for b in 0..butterflies {

@@ -1,8 +1,27 @@
 //! The shared functions of the shaders against their twins on the host.
 
+use super::super::adapters::Selection;
+use super::super::context::Context;
+use super::super::kernel::Kernel;
 use super::super::params::Params;
 use super::bench::{Bench, plain_params};
 use crate::device::noise;
+use crate::engine::EngineError;
+
+#[test]
+fn a_broken_kernel_is_an_error_with_the_reason_and_the_device_goes_on() {
+    let mut context = Context::open(&Selection::Best, false).unwrap_or_else(|e| panic!("{e}"));
+    let broken = Kernel {
+        name: "broken".to_owned(),
+        text: "@compute @workgroup_size(1) fn main() { let x = nothing; }".to_owned(),
+        bindings: Vec::new(),
+    };
+    let error = context.compile(&broken).expect_err("not valid").to_string();
+    assert!(error.contains("broken") && error.contains("nothing"), "{error}");
+    context.check().expect("an error inside a scope leaves no trace");
+    let huge = context.buffer("huge", 1 << 60).expect_err("no device has that");
+    assert!(matches!(huge, EngineError::Memory { .. } | EngineError::Device { .. }), "{huge}");
+}
 
 /// Numbers of a test: workgroups of 64.
 const COUNT: usize = 64 * 64;

@@ -1,0 +1,139 @@
+//! The portable transform: rustfft, row by row, and columns in blocks that fit the cache.
+
+use std::sync::Arc;
+
+use num_complex::Complex;
+use num_traits::Zero;
+use rustfft::{Fft, FftPlanner};
+
+use super::Transform;
+use crate::engine::cpu::pixelwise::multiply;
+use crate::engine::cpu::real::Real;
+use crate::optics::Field;
+
+/// Columns transformed together: eight `f32` complex numbers are one cache line of every row.
+const BLOCK: usize = 8;
+
+/// Plans, and transfer functions column by column.
+pub(super) struct Plain<T: Real> {
+    rows: usize,
+    cols: usize,
+    /// Padded length of a column.
+    tall: usize,
+    /// Padded length of a row.
+    long: usize,
+    row: [Arc<dyn Fft<T>>; 2],
+    col: [Arc<dyn Fft<T>>; 2],
+    transfers: Vec<Vec<Complex<T>>>,
+}
+
+impl<T: Real> Plain<T> {
+    pub(super) fn new(shape: [usize; 2], padded: [usize; 2]) -> Self {
+        let mut planner = FftPlanner::new();
+        let mut pair = |n| [planner.plan_fft_forward(n), planner.plan_fft_inverse(n)];
+        let (col, row) = (pair(padded[0]), pair(padded[1]));
+        Self {
+            rows: shape[0],
+            cols: shape[1],
+            tall: padded[0],
+            long: padded[1],
+            row,
+            col,
+            transfers: Vec::new(),
+        }
+    }
+
+    /// Distance of rows in the work array: a cache line longer than a row, because a distance that is a power of two maps a
+    /// column to a few cache sets.
+    fn pitch(&self) -> usize {
+        self.long + BLOCK
+    }
+
+    fn line<'a>(&self, row: usize, work: &'a mut [Complex<T>]) -> &'a mut [Complex<T>] {
+        &mut work[row * self.pitch()..row * self.pitch() + self.long]
+    }
+
+    /// The part of the scratch that holds a block of columns, and the rest.
+    fn split<'a>(&self, scratch: &'a mut [Complex<T>]) -> (&'a mut [Complex<T>], &'a mut [Complex<T>]) {
+        scratch.split_at_mut(BLOCK * (self.tall + BLOCK))
+    }
+}
+
+impl<T: Real> Transform<T> for Plain<T> {
+    fn block_rows(&self) -> usize {
+        1
+    }
+
+    fn work_len(&self) -> usize {
+        self.rows * self.pitch()
+    }
+
+    fn scratch_len(&self) -> usize {
+        let fft = self.row.iter().chain(&self.col).map(|f| f.get_inplace_scratch_len()).max().unwrap_or(0);
+        BLOCK * (self.tall + BLOCK) + fft
+    }
+
+    fn add_transfer(&mut self, h: &Field) -> usize {
+        let scale = 1.0 / h.len() as f64;
+        let number = |v: &num_complex::Complex64| Complex::new(T::of(v.re * scale), T::of(v.im * scale));
+        self.transfers.push(h.t().iter().map(number).collect());
+        self.transfers.len() - 1
+    }
+
+    fn forward(
+        &self,
+        block: usize,
+        rows: &[Complex<T>],
+        work: &mut [Complex<T>],
+        scratch: &mut [Complex<T>],
+    ) {
+        let line = self.line(block, work);
+        line[..self.cols].copy_from_slice(rows);
+        line[self.cols..].fill(Complex::zero());
+        self.row[0].process_with_scratch(line, self.split(scratch).1);
+    }
+
+    fn dark(&self, block: usize, work: &mut [Complex<T>]) {
+        self.line(block, work).fill(Complex::zero());
+    }
+
+    fn columns(&self, transfer: usize, work: &mut [Complex<T>], scratch: &mut [Complex<T>]) {
+        let h = &self.transfers[transfer];
+        let (columns, scratch) = self.split(scratch);
+        let pitch = self.tall + BLOCK;
+        for x0 in (0..self.long).step_by(BLOCK) {
+            let width = BLOCK.min(self.long - x0);
+            for y in 0..self.rows {
+                let line = &work[y * self.pitch() + x0..y * self.pitch() + x0 + width];
+                for (c, value) in line.iter().enumerate() {
+                    columns[c * pitch + y] = *value;
+                }
+            }
+            for c in 0..width {
+                let column = &mut columns[c * pitch..c * pitch + self.tall];
+                column[self.rows..].fill(Complex::zero());
+                self.col[0].process_with_scratch(column, scratch);
+                multiply(column, &h[(x0 + c) * self.tall..(x0 + c + 1) * self.tall]);
+                self.col[1].process_with_scratch(column, scratch);
+            }
+            for y in 0..self.rows {
+                let line = &mut work[y * self.pitch() + x0..y * self.pitch() + x0 + width];
+                for (c, value) in line.iter_mut().enumerate() {
+                    *value = columns[c * pitch + y];
+                }
+            }
+        }
+    }
+
+    fn inverse(
+        &self,
+        block: usize,
+        work: &mut [Complex<T>],
+        rows: &mut [Complex<T>],
+        scratch: &mut [Complex<T>],
+    ) {
+        let line = self.line(block, work);
+        self.row[1].process_with_scratch(line, self.split(scratch).1);
+        rows.copy_from_slice(&line[..self.cols]);
+    }
+}

@@ -1,0 +1,79 @@
+//! A batch on its way through a loaded program, and what is read back of it.
+
+use ndarray::Array2;
+use num_complex::{Complex32, Complex64};
+use wgpu::Buffer;
+
+use crate::engine::EngineError;
+use crate::optics::Field;
+
+use super::context::Context;
+use super::run::{Common, Group, Order, Run};
+use super::sheet::Sheets;
+
+/// A checked batch with all that its passes need.
+pub(super) struct Ready<'a> {
+    pub(super) context: &'a mut Context,
+    pub(super) run: &'a mut Run,
+    pub(super) images: &'a Buffer,
+    pub(super) common: Common,
+    pub(super) sheets: Sheets,
+}
+
+impl Ready<'_> {
+    /// Runs orders in one submission.
+    pub(super) fn submit(&mut self, orders: &[Order]) -> Result<(), EngineError> {
+        self.run.submit(self.context, orders, self.common, Some(self.images))
+    }
+
+    /// Orders for every portion of the batch.
+    pub(super) fn portions(&self, groups: &[Group]) -> Vec<Order> {
+        let of_portion = |samples| groups.iter().map(move |&group| Order { group, samples });
+        self.run.portions(self.common.batch).flat_map(of_portion).collect()
+    }
+
+    /// Order for the whole batch at once.
+    pub(super) fn whole(&self, group: Group) -> Order {
+        Order { group, samples: (0, self.common.batch) }
+    }
+
+    /// Sheets of the batch; waits for the device.
+    pub(super) fn read_sheets(&self) -> Result<Vec<u32>, EngineError> {
+        let bytes = (self.common.batch * self.sheets.words() * 4) as u64;
+        let read = self.context.read(&[(self.run.buffer("sheet"), bytes)])?;
+        Ok(bytemuck::pod_collect_to_vec(&read[0]))
+    }
+
+    /// The first fields of an array over samples; waits for the device.
+    pub(super) fn read_fields(&self, name: &str, count: usize) -> Result<Vec<Field>, EngineError> {
+        read_fields(self.context, self.run, name, count)
+    }
+}
+
+/// The first `count` fields of an array over samples.
+pub(super) fn read_fields(
+    context: &Context,
+    run: &Run,
+    name: &str,
+    count: usize,
+) -> Result<Vec<Field>, EngineError> {
+    let pixels = run.layout.geometry.pixels();
+    let read = context.read(&[(run.buffer(name), (count * pixels * 8) as u64)])?;
+    let values: Vec<Complex32> = bytemuck::pod_collect_to_vec(&read[0]);
+    let [rows, cols] = run.layout.geometry.shape;
+    let field = |part: &[Complex32]| {
+        Array2::from_shape_fn((rows, cols), |(r, c)| {
+            let z = part[r * cols + c];
+            Complex64::new(z.re.into(), z.im.into())
+        })
+    };
+    Ok(values.chunks(pixels).map(field).collect())
+}
+
+/// The first real array in a buffer.
+pub(super) fn read_reals(context: &Context, run: &Run, name: &str) -> Result<Array2<f32>, EngineError> {
+    let [rows, cols] = run.layout.geometry.shape;
+    let read = context.read(&[(run.buffer(name), (rows * cols * 4) as u64)])?;
+    let values: Vec<f32> = bytemuck::pod_collect_to_vec(&read[0]);
+    Ok(Array2::from_shape_fn((rows, cols), |(r, c)| values[r * cols + c]))
+}

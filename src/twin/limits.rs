@@ -1,0 +1,51 @@
+//! Which imperfections of a layer are possible at all: ranges that do not depend on how they are compiled.
+
+use std::f64::consts::FRAC_PI_2;
+
+use super::errors::{ConfigError, value};
+use crate::calibrate::{Aberration, LayerErrors};
+use crate::optics::Grid;
+
+/// Highest Noll index (radial order 30): finer structure is not an aberration, and a typing error must not run for hours.
+const HIGHEST_NOLL: usize = 496;
+
+/// Refuses what no layer (from 1) on `grid`, `distance` metres of free space behind it, can have.
+pub(super) fn check(e: &LayerErrors, number: usize, grid: &Grid, distance: f64) -> Result<(), ConfigError> {
+    let key = |name: &str| format!("imperfections (layer {number}).{name}");
+    if let Some([x, y]) = e.shift {
+        // Beyond half a layer the light would come in again at the other side of the padded grid.
+        let sides = [(x.0, grid.cols as f64 * grid.dx), (y.0, grid.rows as f64 * grid.dy)];
+        if let Some((v, side)) = sides.into_iter().find(|(v, side)| !(0.0..=0.5 * side).contains(&v.abs())) {
+            let problem = format!("must be at most half a layer, {} m, to either side", 0.5 * side);
+            return Err(value(key("shift (m)"), v, problem));
+        }
+    }
+    if let Some(axial) = e.axial.filter(|a| !(distance + a.0 > 0.0 && a.0.is_finite())) {
+        let problem = format!("must leave a positive distance; optics.distance is {distance} m");
+        return Err(value(key("axial (m)"), axial.0, problem));
+    }
+    if let Some(angle) = e.tilt.and_then(|t| t.into_iter().find(|a| !(0.0..FRAC_PI_2).contains(&a.0.abs()))) {
+        return Err(value(key("tilt (rad)"), angle.0, "must be less than a quarter turn to either side"));
+    }
+    let sides = [
+        ("modulator_aberration", &e.modulator_aberration),
+        ("camera_aberration", &e.camera_aberration),
+        ("pupil_aberration", &e.pupil_aberration),
+    ];
+    sides.into_iter().try_for_each(|(name, a)| a.as_ref().map_or(Ok(()), |a| aberration(a, &key(name))))
+}
+
+fn aberration(a: &Aberration, key: &str) -> Result<(), ConfigError> {
+    if !(a.rms.is_finite() && a.rms >= 0.0) {
+        return Err(value(format!("{key}.rms"), a.rms, "must be 0 or more radians"));
+    }
+    if a.rms > 0.0 && !(4..=HIGHEST_NOLL).contains(&a.terms) {
+        let problem = format!("must be 4 (the first Noll term above piston and tilts) to {HIGHEST_NOLL}");
+        return Err(value(format!("{key}.terms"), a.terms, problem));
+    }
+    let wrong = a.zernike.iter().find(|(j, c)| !((1..=HIGHEST_NOLL).contains(j) && c.is_finite()));
+    wrong.map_or(Ok(()), |(j, c)| {
+        let problem = format!("must be a Noll index of 1 to {HIGHEST_NOLL} and a finite rms in radians");
+        Err(value(format!("{key}.zernike"), format!("[{j}, {c}]"), problem))
+    })
+}

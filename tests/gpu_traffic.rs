@@ -1,0 +1,84 @@
+//! What a training step moves: the structure that makes the engine fast, as numbers that can only change knowingly.
+
+mod common;
+
+use common::{Setup, program};
+use ffm_twin::engine::gpu::{GpuEngine, PassTraffic, Selection};
+use ffm_twin::engine::{Camera, Program};
+
+/// Bytes a pixel and layer that samples need, unpadded: work array 2 x (row pass 16 + column pass 16), recorded field
+/// written and read 16.
+const PER_LAYER: f64 = 80.0;
+/// The same with twice the columns: the work array doubles, recorded fields do not. Rows without light cost nothing.
+const PER_LAYER_PADDED: f64 = 144.0;
+/// Images, sheets and sums of rows: less than a byte a pixel at 128 x 128.
+const SMALL: f64 = 1.0;
+
+fn engine() -> GpuEngine {
+    GpuEngine::new(Selection::Best).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn count(list: &[PassTraffic], stage: &str) -> usize {
+    list.iter().filter(|t| t.name.starts_with(&format!("{stage}_1"))).count()
+}
+
+/// Bytes a pixel that one more sample moves.
+fn per_sample(engine: &GpuEngine, p: &Program) -> f64 {
+    let total = |batch| engine.traffic(p, batch).unwrap().iter().map(|t| t.reads + t.writes).sum::<u64>();
+    (total(20) - total(10)) as f64 / 10.0 / (p.shape[0] * p.shape[1]) as f64
+}
+
+#[test]
+fn a_step_has_two_passes_a_hop_and_direction() {
+    let engine = engine();
+    for layers in 1..=5 {
+        let p = program(&Setup { shape: [128, 128], padding: 1, layers, ..Setup::default() });
+        let list = engine.traffic(&p, 8).unwrap();
+        let expected = [
+            ("row_first", 1),
+            ("column", 2 * layers),
+            ("row_middle", layers - 1),
+            ("row_last", 1),
+            ("loss", 1),
+            ("error_first", 1),
+            ("error_row", layers),
+            ("tally", 1),
+            ("update", layers),
+            ("command", layers),
+            ("mask", layers),
+        ];
+        for (stage, number) in expected {
+            assert_eq!(count(&list, stage), number, "{stage} of {layers} layers");
+        }
+        assert_eq!(list.len(), expected.iter().map(|e| e.1).sum::<usize>());
+        assert!(list.iter().all(|t| t.dispatches == 1));
+    }
+}
+
+#[test]
+fn a_sample_moves_eighty_bytes_a_pixel_and_layer() {
+    let engine = engine();
+    for (padding, bytes) in [(1, PER_LAYER), (2, PER_LAYER_PADDED)] {
+        for layers in 1..=5 {
+            let p = program(&Setup { shape: [128, 128], padding, layers, ..Setup::default() });
+            let excess = per_sample(&engine, &p) - bytes * layers as f64;
+            assert!((0.0..SMALL).contains(&excess), "{layers} layers, padding {padding}: {excess} too many");
+        }
+    }
+}
+
+#[test]
+fn a_camera_moves_nothing_more() {
+    let engine = engine();
+    let mut p = program(&Setup { shape: [128, 128], padding: 1, ..Setup::default() });
+    let exact = per_sample(&engine, &p);
+    p.camera = Some(Camera {
+        electrons: 5000.0,
+        reference: 2.0,
+        read_noise: 5.0,
+        full_well: 1e5,
+        adc_bits: 8,
+        pedestal: 100.0,
+    });
+    assert!(per_sample(&engine, &p) - exact < SMALL);
+}
