@@ -65,6 +65,7 @@ pub(super) enum Command {
     /// List and measure the devices of this machine
     Devices(Devices),
     /// Fetch and inspect data sets
+    #[command(after_help = "Examples:\n  ffm data info\n  ffm data fetch mnist")]
     Data {
         /// What to do.
         #[command(subcommand)]
@@ -169,9 +170,8 @@ pub(super) struct Propagate {
 
 /// `ffm devices`.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "JSON keys: devices (array of index, engine, name, kind, detail, limits, propagations_per_second)."
-)]
+#[command(after_help = "Examples:\n  ffm devices\n  ffm devices --no-measure --json\n\n\
+    JSON keys: devices (array of index, engine, name, kind, detail, limits, propagations_per_second).")]
 pub(super) struct Devices {
     /// Do not measure the propagation rate
     #[arg(long)]
@@ -200,8 +200,33 @@ pub(super) enum Data {
 
 /// `ffm shaders`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  ffm shaders --dump kernels\n\nJSON keys: kernels (their number), folder."
+)]
 pub(super) struct Shaders {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     pub(super) dump: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_valid() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{}: {help}", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
 }

@@ -44,10 +44,13 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(e) = cause.downcast_ref::<IoError>() {
         return Some(io(e));
     }
-    if cause.is::<DataError>() {
-        return Some(DATA);
+    if let Some(e) = cause.downcast_ref::<DataError>() {
+        return Some(data(e));
     }
-    if cause.is::<SettingsError>() || cause.is::<ConfigError>() || cause.is::<OpticsError>() {
+    if let Some(e) = cause.downcast_ref::<ConfigError>() {
+        return Some(config(e));
+    }
+    if cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
     }
     cause.is::<ReportError>().then_some(OUTPUT)
@@ -58,8 +61,9 @@ fn run(error: &RunError) -> Option<u8> {
         RunError::Engine(e) => Some(engine(e)),
         RunError::Train(e) => train(e),
         RunError::Io(e) => Some(io(e)),
-        RunError::Data(_) => Some(DATA),
-        RunError::Config(_) | RunError::Settings(_) => Some(USAGE),
+        RunError::Data(e) => Some(data(e)),
+        RunError::Config(e) => Some(config(e)),
+        RunError::Settings(_) => Some(USAGE),
         RunError::Metric(_) => Some(NUMERICS),
         RunError::Report(_) => Some(OUTPUT),
     }
@@ -73,6 +77,17 @@ fn train(error: &TrainError) -> Option<u8> {
         TrainError::Diverged { .. } => Some(NUMERICS),
         TrainError::Checkpoint { .. } => Some(DATA),
     }
+}
+
+fn config(error: &ConfigError) -> u8 {
+    match error {
+        ConfigError::Engine(e) => engine(e),
+        _ => USAGE,
+    }
+}
+
+fn data(error: &DataError) -> u8 {
+    if matches!(error, DataError::Unwritable { .. }) { OUTPUT } else { DATA }
 }
 
 fn engine(error: &EngineError) -> u8 {

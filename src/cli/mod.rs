@@ -19,6 +19,7 @@ use args::{Cli, Command};
 
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
+    quiet_loader();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -42,6 +43,15 @@ pub fn main() -> ExitCode {
             eprintln!("error: {}", message(&error));
             exit::code(&error)
         }
+    }
+}
+
+/// Drivers that the Vulkan loader asks complain on standard error where there is no folder for a display server's socket.
+fn quiet_loader() {
+    const FOLDER: &str = "XDG_RUNTIME_DIR";
+    if cfg!(unix) && std::env::var_os(FOLDER).is_none() {
+        // SAFETY: called first of all in `main`; no other thread runs that could read the environment.
+        unsafe { std::env::set_var(FOLDER, std::env::temp_dir()) };
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use num_complex::Complex64;
 
 use super::args::{Common, Propagate};
@@ -11,6 +11,7 @@ use super::{print, print_json};
 use crate::io;
 use crate::optics::{self, Field, Length, Method, Propagation};
 use crate::report::{Picture, PictureKind};
+use crate::twin::ConfigError;
 
 /// Propagates a file's field through free space, in `f64`.
 pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<ExitCode> {
@@ -24,12 +25,7 @@ pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<Exi
         method: args.method.parse::<Method>().context("--method")?,
         allow_undersampled: args.allow_undersampled,
     };
-    if !(pitch.is_finite() && pitch > 0.0) {
-        return Err(optics::OpticsError::NotPositive { name: "pitch", value: pitch }.into());
-    }
-    if !(1.0..=8.0).contains(&args.padding) {
-        return Err(optics::OpticsError::NotPositive { name: "padding (1 to 8)", value: args.padding }.into());
-    }
+    check(pitch, args.padding)?;
     let kind = Output::of(&args.out)?;
     let field = read(&args.input, args.intensity)?;
     let padded = [field.nrows(), field.ncols()].map(|n| padded_length(n, args.padding));
@@ -63,6 +59,21 @@ pub(super) fn propagate(args: &Propagate, common: &Common) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
+/// Refuses what [`Propagation`] does not see.
+fn check(pitch: f64, padding: f64) -> Result<(), ConfigError> {
+    if !(pitch.is_finite() && pitch > 0.0) {
+        return Err(bad("--pitch (m)", pitch, "must be a positive number"));
+    }
+    if !(1.0..=8.0).contains(&padding) {
+        return Err(bad("--padding", padding, "must be 1 (periodic) to 8; 2 makes convolution linear"));
+    }
+    Ok(())
+}
+
+fn bad(key: &str, value: impl std::fmt::Display, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key: key.into(), value: value.to_string(), problem: problem.into() }
+}
+
 /// The next length with small factors; a periodic grid keeps its own.
 fn padded_length(n: usize, padding: f64) -> usize {
     if padding == 1.0 { n } else { crate::engine::next_fast_length((n as f64 * padding).ceil() as usize) }
@@ -75,14 +86,16 @@ enum Output {
 }
 
 impl Output {
-    fn of(path: &Path) -> anyhow::Result<Self> {
+    fn of(path: &Path) -> Result<Self, ConfigError> {
         match extension(path).as_str() {
             "npy" => Ok(Self::Complex),
             "png" => Ok(Self::Pictures),
-            other => bail!(io::IoError::unsupported(
-                path,
-                other,
-                ".npy (complex field) or .png (amplitude and phase)"
+            other => Err(bad(
+                "--out",
+                path.display(),
+                format!(
+                    "{other:?} files are not written; use .npy (complex field) or .png (amplitude and phase)"
+                ),
             )),
         }
     }

@@ -20,6 +20,7 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let experiment = settings(args)?;
     experiment.train.validate()?;
     let data = load(&experiment)?;
+    experiment.check_training_data(&data)?;
     let mut engine = open(&args.device, common)?;
     if args.dry_run {
         return dry_run(&experiment, &data, &*engine, common);

@@ -39,14 +39,22 @@ pub enum DataError {
         names: String,
     },
     /// No image is left.
-    #[error("data set {name:?} has no {split} images (limit {limit:?}); at least one is needed")]
+    #[error("data set {name:?} gives no {split} images{}; at least one is needed", limited(split, *limit))]
     Empty {
         /// The set.
         name: String,
         /// Training or test.
         split: &'static str,
-        /// The limit asked for.
+        /// The limit asked for, `data.train` or `data.test`.
         limit: Option<usize>,
+    },
+    /// A folder or file that a download cannot be written to.
+    #[error("cannot write {path}: {source}; choose another folder with --to")]
+    Unwritable {
+        /// The folder or file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
     },
     /// A download that failed everywhere.
     #[error("cannot fetch {file}: {reasons}")]
@@ -58,6 +66,12 @@ pub enum DataError {
     },
 }
 
+/// The limit in the words of the settings.
+fn limited(split: &str, limit: Option<usize>) -> String {
+    let key = if split == "test" { "test" } else { "train" };
+    limit.map_or_else(String::new, |n| format!(" with data.{key} = {n}"))
+}
+
 impl DataError {
     pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
         Self::Invalid { path: path.display().to_string(), problem: problem.into() }
@@ -65,5 +79,9 @@ impl DataError {
 
     pub(super) fn unreadable(path: &Path, source: std::io::Error) -> Self {
         Self::Unreadable { path: path.display().to_string(), source }
+    }
+
+    pub(super) fn unwritable(path: &Path, source: std::io::Error) -> Self {
+        Self::Unwritable { path: path.display().to_string(), source }
     }
 }

@@ -35,7 +35,7 @@ pub fn fetch(name: &str, folder: &Path, progress: OnProgress<'_>) -> Result<Vec<
             known().into_iter().map(|k| k.name).filter(|n| manifest::find(n).is_some()).collect();
         return Err(DataError::Unknown { source_name: name.into(), names: names.join(", ") });
     };
-    std::fs::create_dir_all(folder).map_err(|e| DataError::unreadable(folder, e))?;
+    std::fs::create_dir_all(folder).map_err(|e| DataError::unwritable(folder, e))?;
     fetch_set(set, folder, progress)
 }
 
@@ -60,7 +60,7 @@ fn fetch_file(
         let url = format!("{mirror}{}", file.name);
         match download(&url, &part, file, &mut *progress) {
             Ok(()) => {
-                std::fs::rename(&part, &path).map_err(|e| DataError::unreadable(&path, e))?;
+                std::fs::rename(&part, &path).map_err(|e| DataError::unwritable(&path, e))?;
                 return Ok(done);
             }
             Err(reason) => reasons.push(format!("{url}: {reason}")),

@@ -190,7 +190,7 @@ pub(super) fn fields(fields: &[Field], p: &Program, max_batch: usize) -> Result<
 }
 
 /// Refuses what the machine's memory cannot hold, where the system tells how much there is.
-pub(super) fn host_memory(device: &str, needed: u64) -> Result<(), EngineError> {
+pub(crate) fn host_memory(device: &str, needed: u64) -> Result<(), EngineError> {
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = info.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
     let kib: Option<u64> = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse().ok());

@@ -7,6 +7,7 @@ pub mod gpu;
 mod program;
 mod select;
 
+pub(crate) use check::host_memory;
 pub use check::next_fast_length;
 pub use error::EngineError;
 pub use program::{

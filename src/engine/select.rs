@@ -24,7 +24,14 @@ pub fn open(wanted: &str, threads: usize) -> Result<Box<dyn Engine>, EngineError
         },
         ("cpu", _) | (_, Ok(0)) => cpu(),
         ("gpu", _) => gpu(Selection::Best),
-        (_, Ok(number)) => gpu(Selection::Index(number - 1)),
+        // Numbers are those of `ffm devices`, where the CPU is 0.
+        (_, Ok(number)) => match gpu::adapters().len() {
+            last if number <= last => gpu(Selection::Index(number - 1)),
+            last => Err(EngineError::NoDevice {
+                wanted: wanted.into(),
+                reason: format!("the last one is {last}; list all with: ffm devices"),
+            }),
+        },
         (name, _) => gpu(Selection::Name(name.into())),
     }
 }
@@ -44,5 +51,7 @@ mod tests {
     fn a_device_that_is_not_there_is_named() {
         let message = open("no such card", 1).err().unwrap().to_string();
         assert!(message.contains("no such card"), "{message}");
+        let message = open("999", 1).err().unwrap().to_string();
+        assert!(message.contains("ffm devices"), "{message}");
     }
 }

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Imperfections;
+use crate::data::DataSet;
 use crate::train::TrainConfig;
 use crate::twin::{
-    DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig, SystemConfig,
+    ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig,
+    SystemConfig,
 };
 
 /// The embedded default experiment.
@@ -88,6 +90,37 @@ impl Experiment {
             loss: self.loss,
             hardware: self.hardware,
             imperfections: self.imperfections.clone(),
+        }
+    }
+
+    /// Refuses images that cannot be trained on: every class needs a detector, every detector a class.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] with both numbers.
+    pub fn check_training_data(&self, data: &DataSet) -> Result<(), ConfigError> {
+        match data.classes.len() == self.detectors.classes {
+            true => Ok(()),
+            false => Err(self.classes_differ(data)),
+        }
+    }
+
+    /// Refuses images of classes that have no detector.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] with both numbers.
+    pub fn check_test_data(&self, data: &DataSet) -> Result<(), ConfigError> {
+        match data.classes.len() <= self.detectors.classes {
+            true => Ok(()),
+            false => Err(self.classes_differ(data)),
+        }
+    }
+
+    fn classes_differ(&self, data: &DataSet) -> ConfigError {
+        let classes = data.classes.len();
+        ConfigError::Value {
+            key: "detectors.classes".into(),
+            value: self.detectors.classes.to_string(),
+            problem: format!("data set {:?} has {classes} classes; train with as many", data.name),
         }
     }
 

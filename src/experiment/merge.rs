@@ -96,11 +96,7 @@ fn read<T: DeserializeOwned>(table: &Table, origin: &str) -> Result<T, SettingsE
 /// serde's words into ours: path, key, nearest valid key.
 fn explain(origin: &str, path: &str, message: &str) -> SettingsError {
     let Some(rest) = message.strip_prefix("unknown field `") else {
-        return SettingsError::Value {
-            origin: origin.into(),
-            key: path.into(),
-            message: message.trim().into(),
-        };
+        return SettingsError::Value { origin: origin.into(), key: path.into(), message: plain(message) };
     };
     let unknown = rest.split('`').next().unwrap_or_default();
     // serde_path_to_error ends the path with the unknown key itself.
@@ -120,6 +116,18 @@ fn explain(origin: &str, path: &str, message: &str) -> SettingsError {
         None => String::new(),
     };
     SettingsError::UnknownKey { origin: origin.into(), key: join(unknown), hint }
+}
+
+/// Names of Rust types into words.
+fn plain(message: &str) -> String {
+    let words = [
+        ("invalid type: unit variant, expected string only", "expected a text in quotes"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("expected f64", "expected a number"),
+    ];
+    words.iter().fold(message.trim().to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// Applies `a.b.c=value`; a value that is not TOML is taken as text.
@@ -182,7 +190,10 @@ mod tests {
     #[test]
     fn wrong_values_and_forms_are_named() {
         let message = settings::<Outer>("[train]\nepochs = -1", "f.toml", &[]).unwrap_err().to_string();
-        assert!(message.starts_with("f.toml: `train.epochs`: "), "{message}");
+        assert_eq!(
+            message,
+            "f.toml: `train.epochs`: invalid value: integer `-1`, expected a whole number, 0 or more"
+        );
         let message = settings::<Outer>("[train\n", "f.toml", &[]).unwrap_err().to_string();
         assert!(message.starts_with("f.toml is not valid TOML"), "{message}");
         assert!(settings::<Outer>("", "f.toml", &["nonsense".into()]).is_err());

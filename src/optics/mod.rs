@@ -66,18 +66,19 @@ pub enum OpticsError {
     },
     /// The kernel of the chosen method varies too fast for the grid.
     #[error(
-        "{method} undersamples its kernel: |distance| = {} m, but it must be {relation} {bound:.6} m on this grid; \
-         use another method (auto chooses), change pixels, pitch or padding, or pass --allow-undersampled", .distance.abs()
+        "{method} undersamples its kernel: |distance| = {} m, but on this grid transfer functions are good up to {up_to:.6} m \
+         and impulse responses from {from:.6} m; use another method (auto chooses), change pixels, pitch or padding, or go on \
+         with optics.allow_undersampled=true (ffm propagate: --allow-undersampled)", .distance.abs()
     )]
     Undersampled {
         /// The method.
         method: &'static str,
         /// The distance, metres.
         distance: f64,
-        /// The bound, metres.
-        bound: f64,
-        /// Whether the bound is an upper or a lower one.
-        relation: &'static str,
+        /// Transfer functions are sampled well up to here, metres.
+        up_to: f64,
+        /// Impulse responses are sampled well from here on, metres.
+        from: f64,
     },
     /// No such Zernike term.
     #[error("Zernike index {index} ({ordering} order) does not exist; the first is {first}")]

@@ -21,6 +21,17 @@ pub struct Position {
     pub step: u64,
 }
 
+/// What a run has taken so far, resumptions included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Effort {
+    /// Seconds, tests included.
+    pub seconds: f64,
+    /// Seconds of training alone.
+    pub training: f64,
+    /// Training samples.
+    pub samples: u64,
+}
+
 /// A state of a run between two steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
@@ -34,6 +45,8 @@ pub struct Checkpoint {
     pub tally: Tally,
     /// Finished epochs.
     pub rows: Vec<EpochRow>,
+    /// Time and samples up to here.
+    pub effort: Effort,
 }
 
 /// The part that is text.
@@ -45,6 +58,7 @@ struct Header {
     correct: u64,
     samples: u64,
     rows: Vec<EpochRow>,
+    effort: Effort,
     masks: usize,
 }
 
@@ -60,6 +74,7 @@ impl Checkpoint {
             exposure: None,
             tally: Tally::default(),
             rows: Vec::new(),
+            effort: Effort::default(),
         }
     }
 
@@ -75,6 +90,7 @@ impl Checkpoint {
             correct: self.tally.correct,
             samples: self.tally.samples,
             rows: self.rows.clone(),
+            effort: self.effort,
             masks: self.state.phases.len(),
         };
         let text = serde_json::to_string(&header).map_err(|e| foreign(path, e))?;
@@ -118,7 +134,32 @@ impl Checkpoint {
             exposure: header.exposure.map(|(data, error)| Exposure { data, error }),
             tally: Tally { loss: header.loss, correct: header.correct, samples: header.samples },
             rows: header.rows,
+            effort: header.effort,
         })
+    }
+
+    /// Refuses a checkpoint of a run with other masks. `path` is where it was read from.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] with both counts or sizes.
+    pub fn check(&self, path: &Path, masks: usize, [rows, cols]: [usize; 2]) -> Result<(), TrainError> {
+        let found = self.state.phases.len();
+        if found != masks {
+            let problem =
+                format!("it holds {found} masks, but this run has {masks}; it belongs to another run");
+            return Err(foreign(path, problem));
+        }
+        let State { phases, first, second } = &self.state;
+        match phases.iter().chain(first).chain(second).find(|a| a.dim() != (rows, cols)) {
+            Some(a) => {
+                let (r, c) = a.dim();
+                let problem = format!(
+                    "its masks have {r} x {c} pixels, but those of this run {rows} x {cols}; it belongs to another run"
+                );
+                Err(foreign(path, problem))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -145,6 +186,7 @@ mod tests {
             exposure: Some(Exposure { data: vec![0.9, 1.0 / 7.0], error: vec![1e-9, 2.0] }),
             tally: Tally { loss: 0.1 + 0.2, correct: 7, samples: 11 },
             rows: vec![row],
+            effort: Effort { seconds: 2.5, training: 1.0 / 3.0, samples: 77 },
             ..Checkpoint::fresh(State::fresh(phases))
         }
     }

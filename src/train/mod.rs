@@ -10,7 +10,7 @@ mod evaluate;
 mod sampler;
 mod trainer;
 
-pub use checkpoint::{Checkpoint, Position};
+pub use checkpoint::{Checkpoint, Effort, Position};
 pub use config::{Optimizer, Schedule, Start, TrainConfig};
 pub use evaluate::{Evaluation, evaluate};
 pub use sampler::{epoch_order, initial_phases};

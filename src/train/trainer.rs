@@ -1,12 +1,12 @@
 //! The training loop: epochs of shuffled mini-batches, exposures, checkpoints, news for whoever watches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::checkpoint::{Checkpoint, Position};
+use super::checkpoint::{Checkpoint, Effort, Position};
 use super::{Evaluation, TrainConfig, TrainError, epoch_order, evaluate};
 use crate::engine::cpu::CpuEngine;
-use crate::engine::{Batch, Engine, Exposure, Program, SetId, State, Tally};
+use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Tally};
 
 /// Samples that exposures are measured with.
 const EXPOSURE_SAMPLES: usize = 16;
@@ -46,7 +46,7 @@ pub struct StepNews {
     pub steps: u64,
     /// Sums over this epoch so far.
     pub tally: Tally,
-    /// Samples per second, since the run (or its resumption) began.
+    /// Samples per second of the whole run, tests not counted.
     pub samples_per_second: f64,
 }
 
@@ -96,7 +96,7 @@ pub struct Outcome {
     pub rows: Vec<EpochRow>,
     /// Samples per second, tests not counted.
     pub samples_per_second: f64,
-    /// Seconds spent, tests included, since the run (or its resumption) began.
+    /// Seconds spent, tests included, those before a resumption as well.
     pub seconds: f64,
     /// Whether it was stopped from outside; then the last checkpoint is where it goes on.
     pub interrupted: bool,
@@ -132,8 +132,8 @@ struct Loop<'a> {
     evaluation: Option<Evaluation>,
     begun: Instant,
     saved: Instant,
-    trained: u64,
-    training: Duration,
+    /// What was taken before this run began; samples and training time since are added as they come.
+    effort: Effort,
 }
 
 impl<'a> Loop<'a> {
@@ -153,8 +153,7 @@ impl<'a> Loop<'a> {
             evaluation: None,
             begun: now,
             saved: now,
-            trained: 0,
-            training: Duration::ZERO,
+            effort: from.effort,
         })
     }
 
@@ -179,12 +178,12 @@ impl<'a> Loop<'a> {
             self.engine.train(Batch { set: job.train, indices, seed: job.seed, step }, update)?;
             self.at.batch += 1;
             self.at.step += 1;
-            self.trained += indices.len() as u64;
+            self.effort.samples += indices.len() as u64;
             since += 1;
             if since == job.tally_every || self.at.batch == batches {
                 since = 0;
                 self.look(batches)?;
-                self.training += clock.elapsed();
+                self.effort.training += clock.elapsed().as_secs_f64();
                 watch.step(self.news(batches));
                 let stop = job.stop.load(Ordering::Relaxed);
                 let due = self.saved.elapsed().as_secs_f64() > 60.0 * job.config.checkpoint_minutes;
@@ -222,14 +221,27 @@ impl<'a> Loop<'a> {
         if new.loss.is_finite() {
             return Ok(());
         }
+        self.finite_state()?;
         let epoch = (self.at.step / batches.max(1)) as usize + 1;
-        let cause = match self.engine.state().and_then(|s| self.engine.set_state(&s)) {
-            Err(found) => format!("{found}; lower train.rate (now {})", self.job.config.rate),
-            Ok(()) => {
-                "all phases are finite, so a field is not: check source, distances and imperfections".into()
-            }
-        };
+        let cause =
+            "all phases are finite, so a field is not: check source, distances and imperfections".into();
         Err(TrainError::Diverged { loss: new.loss, step: self.at.step, epoch, cause })
+    }
+
+    /// The state, refused when a phase is no number any more: detectors take NaN for darkness, so that neither the loss
+    /// nor an accuracy need show it.
+    fn finite_state(&mut self) -> Result<State, TrainError> {
+        let state = self.engine.state()?;
+        let wrong = state.phases.iter().enumerate().find_map(|(m, a)| {
+            let ((row, col), &v) = a.indexed_iter().find(|(_, v)| !v.is_finite())?;
+            Some(EngineError::NotFinite { what: "phase", layer: m + 1, row, col, value: v.into() })
+        });
+        let Some(found) = wrong else { return Ok(state) };
+        let cause = format!("{found}; lower train.rate (now {:e})", self.job.config.rate);
+        let loss = self.tally.loss / self.tally.samples.max(1) as f64;
+        let batches = self.batches().max(1);
+        let epoch = (self.at.step.saturating_sub(1) / batches) as usize + 1;
+        Err(TrainError::Diverged { loss, step: self.at.step, epoch, cause })
     }
 
     fn news(&self, batches: u64) -> StepNews {
@@ -243,8 +255,13 @@ impl<'a> Loop<'a> {
     }
 
     fn speed(&self) -> f64 {
-        let seconds = self.training.as_secs_f64();
-        if seconds > 0.0 { self.trained as f64 / seconds } else { 0.0 }
+        let Effort { training, samples, .. } = self.effort;
+        if training > 0.0 { samples as f64 / training } else { 0.0 }
+    }
+
+    /// What was taken up to now.
+    fn effort(&self) -> Effort {
+        Effort { seconds: self.effort.seconds + self.begun.elapsed().as_secs_f64(), ..self.effort }
     }
 
     fn test(&mut self) -> Result<Evaluation, TrainError> {
@@ -253,6 +270,7 @@ impl<'a> Loop<'a> {
     }
 
     fn close_epoch(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
+        self.finite_state()?;
         let test = self.test()?;
         let n = self.tally.samples.max(1) as f64;
         self.at = Position { epoch: self.at.epoch + 1, batch: 0, step: self.at.step };
@@ -275,10 +293,11 @@ impl<'a> Loop<'a> {
         self.saved = Instant::now();
         let checkpoint = Checkpoint {
             position: self.at,
-            state: self.engine.state()?,
+            state: self.finite_state()?,
             exposure: self.exposure.clone(),
             tally: self.tally,
             rows: self.rows.clone(),
+            effort: self.effort(),
         };
         watch.checkpoint(&checkpoint)
     }
@@ -294,7 +313,7 @@ impl<'a> Loop<'a> {
             exposure: self.exposure.clone(),
             evaluation,
             samples_per_second: self.speed(),
-            seconds: self.begun.elapsed().as_secs_f64(),
+            seconds: self.effort().seconds,
             rows: self.rows,
             interrupted,
         })

@@ -10,6 +10,7 @@ use super::config::{
 use super::detectors::{self, Region};
 use super::errors::{ConfigError, positive, value};
 use super::limits;
+use super::memory;
 use super::modulator::{self, Draw, Kind};
 use crate::calibrate::{self, CameraConfig, Imperfections, LayerErrors};
 use crate::engine::{
@@ -196,17 +197,18 @@ impl System {
         camera: Option<&CameraConfig>,
     ) -> Result<Program, ConfigError> {
         let o = &self.config.optics;
-        let mut shelf =
-            Shelf { system: self, padded: self.padded(lengths)?, transfers: Vec::new(), keys: Vec::new() };
+        let padded = self.padded(lengths)?;
+        let layers: Vec<LayerErrors> = (1..=o.layers).map(errors).collect();
+        memory::check(&self.config, padded, &layers)?;
+        let mut shelf = Shelf { system: self, padded, transfers: Vec::new(), keys: Vec::new() };
         let (mut hops, mut masks) = (Vec::new(), Vec::new());
         if o.input_distance.0 > 0.0 {
             hops.push(shelf.hop(&LayerErrors::default(), o.input_distance.0, 0, pass)?);
         }
-        for layer in 1..=o.layers {
-            let e = errors(layer);
+        for (layer, e) in (1..).zip(&layers) {
             let draw = Draw { seed: self.seed, layer };
-            let mask = modulator::modulator(&e, &self.grid, o.wavelength.0 / o.index, draw)?;
-            let mut hop = shelf.hop(&e, o.distance.0, layer, pass)?;
+            let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
+            let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
             hop.mask = Some(masks.len());
             if self.config.hardware.error_path == ErrorPath::Through && pass == ErrorPass::Forward {
                 hop.error.before = modulator::flat_response(&mask, &self.grid).map(Arc::new);

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Pair;
 use crate::calibrate::Imperfections;
 use crate::optics::{Angle, Length, Method};
 
@@ -66,26 +67,6 @@ impl Default for OpticsConfig {
             padding: 2.0,
             propagation: Method::Auto,
             allow_undersampled: false,
-        }
-    }
-}
-
-/// One value for both axes, or `[along y, along x]`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Pair<T> {
-    /// The same along both axes.
-    One(T),
-    /// Along y (rows), along x (columns).
-    Two([T; 2]),
-}
-
-impl<T: Copy> Pair<T> {
-    /// `[along y, along x]`.
-    pub fn both(self) -> [T; 2] {
-        match self {
-            Self::One(v) => [v, v],
-            Self::Two(v) => v,
         }
     }
 }

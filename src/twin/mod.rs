@@ -5,12 +5,15 @@ mod config;
 mod detectors;
 mod errors;
 mod limits;
+mod memory;
 mod modulator;
+mod pair;
 
 pub use compile::{ErrorPass, Lengths, System};
 pub use config::{
     DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout, LossConfig,
-    OpticsConfig, Pair, SourceConfig, SystemConfig,
+    OpticsConfig, SourceConfig, SystemConfig,
 };
 pub use detectors::Region;
 pub use errors::ConfigError;
+pub use pair::Pair;

@@ -133,7 +133,14 @@ fn send<T: Real>(
     }
 }
 
-fn observe<T: Real>(p: &Loaded<T>, rows: &mut [Complex<T>], first: usize, scale: f64, noise: Noise, stage: u32) {
+fn observe<T: Real>(
+    p: &Loaded<T>,
+    rows: &mut [Complex<T>],
+    first: usize,
+    scale: f64,
+    noise: Noise,
+    stage: u32,
+) {
     if let (Some(sensor), Some((step, sample))) = (&p.sensor, noise) {
         measure(rows, first, scale, sensor, NoiseKey { step, sample, stage });
     }

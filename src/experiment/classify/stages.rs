@@ -85,6 +85,7 @@ impl Programs {
 /// Settings, engine, files, divergence; what was finished before stays on disk.
 pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Classification { experiment, data, engine, run: dir, command, stop } = run;
+    experiment.check_training_data(data)?;
     let programs = Programs::compile(experiment, data.train.size, engine)?;
     let mut context = Context { experiment, data, engine, dir, stop };
 
@@ -143,7 +144,7 @@ impl Context<'_> {
         let name = files::stage_name(method);
         let path = self.dir.checkpoint(name);
         let from = match path.exists() {
-            true => Checkpoint::load(&path)?,
+            true => load_checkpoint(&path, program)?,
             false => self.fresh(program),
         };
         let epochs = self.experiment.train.epochs;
@@ -177,6 +178,13 @@ impl Context<'_> {
         let (_, test) = self.load(program)?;
         deploy(self.engine, program, state, &self.data.train, (test, &self.data.test.labels), self.experiment)
     }
+}
+
+/// A checkpoint whose masks are those of a program.
+fn load_checkpoint(path: &Path, program: &Program) -> Result<Checkpoint, TrainError> {
+    let checkpoint = Checkpoint::load(path)?;
+    checkpoint.check(path, program.masks.len(), program.shape)?;
+    Ok(checkpoint)
 }
 
 /// Tests masks on a loaded system, exposures set for them first.
@@ -227,8 +235,9 @@ pub fn retest(
     dir: &RunDir,
 ) -> Result<Retested, RunError> {
     let programs = Programs::compile(experiment, data.test.size, engine)?;
-    let ideal = Checkpoint::load(&dir.checkpoint(STAGE_IN_SILICO))?;
-    let ffm = Checkpoint::load(&dir.checkpoint(STAGE_FFM))?;
+    experiment.check_test_data(data)?;
+    let ideal = load_checkpoint(&dir.checkpoint(STAGE_IN_SILICO), &programs.ideal)?;
+    let ffm = load_checkpoint(&dir.checkpoint(STAGE_FFM), &programs.twin)?;
     let mut accuracy = |program: &Program, state: &State| -> Result<f64, RunError> {
         engine.load(program, experiment.train.batch)?;
         engine.clear_sets();

@@ -124,12 +124,7 @@ impl Propagation {
                 if good || self.allow_undersampled {
                     return Ok(chosen);
                 }
-                Err(OpticsError::Undersampled {
-                    method: chosen.name(),
-                    distance: self.distance,
-                    bound: if chosen.samples_frequencies() { up_to } else { from },
-                    relation: if chosen.samples_frequencies() { "at most" } else { "at least" },
-                })
+                Err(OpticsError::Undersampled { method: chosen.name(), distance: self.distance, up_to, from })
             }
         }
     }

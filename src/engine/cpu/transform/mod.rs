@@ -47,7 +47,13 @@ pub(super) trait Transform<T: Real>: Send + Sync {
     fn columns(&self, transfer: usize, work: &mut [Complex<T>], scratch: &mut [Complex<T>]);
 
     /// Transforms the rows of a block back and crops them.
-    fn inverse(&self, block: usize, work: &mut [Complex<T>], rows: &mut [Complex<T>], scratch: &mut [Complex<T>]);
+    fn inverse(
+        &self,
+        block: usize,
+        work: &mut [Complex<T>],
+        rows: &mut [Complex<T>],
+        scratch: &mut [Complex<T>],
+    );
 }
 
 /// The fastest transform there is for a shape on a padded grid.

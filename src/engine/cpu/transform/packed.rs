@@ -71,7 +71,8 @@ impl Packed {
     #[target_feature(enable = "avx2,fma")]
     fn inverse_avx2(&self, line: &[Packet], rows: &mut [Complex<f32>], a: &mut [Packet], b: &mut [Packet]) {
         let output = Self::part(&self.row, self.cols);
-        let in_b = self.row.run::<true>(a, b, Ends { from: Some(line), to: None, input: Part::Whole, output });
+        let in_b =
+            self.row.run::<true>(a, b, Ends { from: Some(line), to: None, input: Part::Whole, output });
         self.unpack_rows(if in_b { b } else { a }, rows);
     }
 
@@ -192,7 +193,13 @@ impl Transform<f32> for Packed {
         self.transfers.len() - 1
     }
 
-    fn forward(&self, block: usize, rows: &[Complex<f32>], work: &mut [Complex<f32>], scratch: &mut [Complex<f32>]) {
+    fn forward(
+        &self,
+        block: usize,
+        rows: &[Complex<f32>],
+        work: &mut [Complex<f32>],
+        scratch: &mut [Complex<f32>],
+    ) {
         let (a, b) = self.buffers(scratch);
         // SAFETY: `new` has found AVX2 and FMA.
         unsafe { self.forward_avx2(rows, self.line(block, work), a, b) }
@@ -208,7 +215,13 @@ impl Transform<f32> for Packed {
         unsafe { self.columns_avx2(&self.transfers[transfer], packets(work), a, b) }
     }
 
-    fn inverse(&self, block: usize, work: &mut [Complex<f32>], rows: &mut [Complex<f32>], scratch: &mut [Complex<f32>]) {
+    fn inverse(
+        &self,
+        block: usize,
+        work: &mut [Complex<f32>],
+        rows: &mut [Complex<f32>],
+        scratch: &mut [Complex<f32>],
+    ) {
         let (a, b) = self.buffers(scratch);
         // SAFETY: `new` has found AVX2 and FMA.
         unsafe { self.inverse_avx2(self.line(block, work), rows, a, b) }

@@ -32,7 +32,15 @@ impl<T: Real> Plain<T> {
         let mut planner = FftPlanner::new();
         let mut pair = |n| [planner.plan_fft_forward(n), planner.plan_fft_inverse(n)];
         let (col, row) = (pair(padded[0]), pair(padded[1]));
-        Self { rows: shape[0], cols: shape[1], tall: padded[0], long: padded[1], row, col, transfers: Vec::new() }
+        Self {
+            rows: shape[0],
+            cols: shape[1],
+            tall: padded[0],
+            long: padded[1],
+            row,
+            col,
+            transfers: Vec::new(),
+        }
     }
 
     /// Distance of rows in the work array: a cache line longer than a row, because a distance that is a power of two maps a
@@ -72,7 +80,13 @@ impl<T: Real> Transform<T> for Plain<T> {
         self.transfers.len() - 1
     }
 
-    fn forward(&self, block: usize, rows: &[Complex<T>], work: &mut [Complex<T>], scratch: &mut [Complex<T>]) {
+    fn forward(
+        &self,
+        block: usize,
+        rows: &[Complex<T>],
+        work: &mut [Complex<T>],
+        scratch: &mut [Complex<T>],
+    ) {
         let line = self.line(block, work);
         line[..self.cols].copy_from_slice(rows);
         line[self.cols..].fill(Complex::zero());
@@ -111,7 +125,13 @@ impl<T: Real> Transform<T> for Plain<T> {
         }
     }
 
-    fn inverse(&self, block: usize, work: &mut [Complex<T>], rows: &mut [Complex<T>], scratch: &mut [Complex<T>]) {
+    fn inverse(
+        &self,
+        block: usize,
+        work: &mut [Complex<T>],
+        rows: &mut [Complex<T>],
+        scratch: &mut [Complex<T>],
+    ) {
         let line = self.line(block, work);
         self.row[1].process_with_scratch(line, self.split(scratch).1);
         rows.copy_from_slice(&line[..self.cols]);

@@ -82,7 +82,12 @@ impl Stockham {
     /// `b`; the last one writes to `ends.to`, otherwise this returns true where the result is in `b`. `SWAP` makes it the
     /// inverse transform, without the `1 / n`.
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn run<const SWAP: bool>(&self, a: &mut [Packet], b: &mut [Packet], mut ends: Ends<'_>) -> bool {
+    pub(super) fn run<const SWAP: bool>(
+        &self,
+        a: &mut [Packet],
+        b: &mut [Packet],
+        mut ends: Ends<'_>,
+    ) -> bool {
         let (mut here, mut there, mut in_b) = (a, b, false);
         for (k, stage) in self.stages.iter().enumerate() {
             let (first, last) = (k == 0, k + 1 == self.stages.len());
@@ -161,7 +166,11 @@ impl Stage {
 
     /// `HALF_IN`: the upper half of the line is zero. `HALF_OUT`: the upper half is not wanted (last stage only).
     #[target_feature(enable = "avx2,fma")]
-    fn radix4<const SWAP: bool, const HALF_IN: bool, const HALF_OUT: bool>(&self, from: &[Packet], to: &mut [Packet]) {
+    fn radix4<const SWAP: bool, const HALF_IN: bool, const HALF_OUT: bool>(
+        &self,
+        from: &[Packet],
+        to: &mut [Packet],
+    ) {
         let (m, s) = (self.m, self.s);
         for p in 0..m {
             let &[w1, w2, w3] = self.twiddles_of::<3>(p);

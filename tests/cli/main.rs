@@ -1,0 +1,10 @@
+//! The program as its users meet it: the real binary in fresh folders, its messages, files and exit codes.
+
+mod checkpoints;
+mod images;
+mod interrupt;
+mod propagate;
+mod settings;
+mod support;
+mod tools;
+mod train;

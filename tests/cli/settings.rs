@@ -1,0 +1,113 @@
+//! Wrong settings, devices and arguments: refused before a folder is made, with the key, the value and what to do.
+
+use crate::support::{CPU, ffm, folder, tiny, tiny_args};
+
+/// Arguments, exit code, parts of the message.
+type Case<'a> = (&'a [&'a str], i32, &'a [&'a str]);
+
+#[test]
+fn wrong_settings_are_named() {
+    let cases: [Case<'_>; 22] = [
+        (&["--set", "optics.pitc=1"], 2, &["unknown key `optics.pitc`", "did you mean `optics.pitch`?"]),
+        (&["--set", "optics.layers=two"], 2, &["`optics.layers`", "\"two\"", "a whole number"]),
+        (&["--set", "train.rate=[1]"], 2, &["`train.rate`", "a number"]),
+        (&["--set", "nonsense"], 2, &["--set nonsense", "KEY=VALUE"]),
+        (&["--set", "optics.pitch=8 parsec"], 2, &["`optics.pitch`", "\"8 parsec\" is not a length", "um, "]),
+        (&["--set", "optics.distance=8 parsec"], 2, &["`optics.distance`", "\"8 parsec\" is not a length"]),
+        (&["--set", "optics.pitch=-8 um"], 2, &["optics.pitch", "-0.000008", "positive"]),
+        (&["--set", "optics.pixels=-32"], 2, &["`optics.pixels`", "`-32`", "a whole number"]),
+        (&["--set", "optics.pixels=[1,2,3]"], 2, &["`optics.pixels`", "[along y, along x]"]),
+        (&["--set", "optics.layers=0"], 2, &["optics.layers = 0", "1 to 1000"]),
+        (&["--set", "optics.padding=0.5"], 2, &["optics.padding = 0.5", "1 (periodic) to 8"]),
+        (
+            &["--set", "detectors.classes=2", "--set", "detectors.regions=[[0,0,8,8],[30,0,8,8]]"],
+            2,
+            &["detectors.classes = 2", "10 classes"],
+        ),
+        (&["--set", "detectors.size=40"], 2, &["detectors.size = 40", "32 x 32"]),
+        (&["--set", "train.batch=0"], 2, &["train.batch = 0", "at least 1"]),
+        (&["--set", "train.epochs=0"], 2, &["train.epochs = 0", "at least 1"]),
+        (&["--set", "train.rate=-1"], 2, &["train.rate = -1", "positive"]),
+        (&["--set", "optics.pixels=16"], 2, &["optics.pixels = [16, 16]", "28 x 28", "larger than the grid"]),
+        (&["--set", "input.size=64"], 2, &["input.size = [64, 64]", "32 x 32"]),
+        (&["--set", "imperfections.preset=nope"], 2, &["imperfections.preset", "\"nope\"", "bench"]),
+        (&["--set", "optics.propagation=magic"], 2, &["`magic`", "angular-spectrum"]),
+        (&["--set", "train.start=5"], 2, &["`train.start`", "a text in quotes"]),
+        (&["no-such-file.toml"], 2, &["cannot read experiment no-such-file.toml"]),
+    ];
+    let dir = folder();
+    for (args, code, says) in cases {
+        tiny(dir.path(), args).fails(code, says);
+        assert!(!dir.path().join("run").exists(), "{args:?} made a run folder");
+    }
+}
+
+#[test]
+fn a_wrong_file_is_named_with_its_line() {
+    let dir = folder();
+    let write = |text: &str| std::fs::write(dir.path().join("a.toml"), text).expect("a file");
+    let train = || ffm(dir.path(), &["train", "a.toml", "--device", "cpu"]);
+    write("[optics]\nlayer = 3\n");
+    train().fails(2, &["a.toml: unknown key `optics.layer`", "did you mean `optics.layers`?"]);
+    write("[optics\nlayers = 3\n");
+    train().fails(2, &["a.toml is not valid TOML", "line 1"]);
+    write("[detectors]\nclasses = 2\nregions = [[0, 0, 8, 8], [125, 0, 8, 8]]\n[data]\nsource = 'two'\n");
+    crate::images::write_set(&dir.path().join("two"), 2);
+    train().fails(2, &["[125, 0, 8, 8]", "region 2 leaves the grid of 128 x 128"]);
+}
+
+#[test]
+fn an_undersampled_method_needs_consent() {
+    let dir = folder();
+    let chosen = ["--set", "optics.propagation=angular-spectrum"];
+    // 64 (25 um)^2 would be the default's; here the pitch is 50 um: 64 (50 um)^2 / 532 nm = 0.300752 m on both axes.
+    tiny(dir.path(), &chosen).fails(
+        2,
+        &["angular-spectrum undersamples", "up to 0.300752 m", "from 0.300752 m", "allow_undersampled"],
+    );
+    let consent = [chosen[0], chosen[1], "--set", "optics.allow_undersampled=true"];
+    tiny(dir.path(), &consent).done();
+}
+
+#[test]
+fn a_device_that_is_not_there_is_named() {
+    let dir = folder();
+    for (device, says) in [("voodoo", "no device \"voodoo\""), ("99", "no device \"99\"")] {
+        ffm(dir.path(), &tiny_args(&["--device", device], &[])).fails(4, &[says]);
+    }
+    assert!(!dir.path().join("run").exists());
+}
+
+#[test]
+fn lengths_that_a_gpu_cannot_transform_are_named() {
+    if ffm_twin::engine::gpu::adapters().is_empty() {
+        println!("skipped: no adapter");
+        return;
+    }
+    let dir = folder();
+    let gpu = |more: &[&str]| ffm(dir.path(), &tiny_args(&["--device", "gpu"], more));
+    gpu(&["--set", "optics.pixels=1500"]).fails(2, &["transform length 3000", "2048", "less padding"]);
+    gpu(&["--set", "optics.pixels=100", "--set", "optics.padding=1"])
+        .fails(2, &["optics.pixels = 100", "periodic", "the next is 128"]);
+    assert!(!dir.path().join("run").exists());
+}
+
+/// Under a limit of 4 GB of addresses an attempt to allocate the arrays would abort.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_huge_system_is_refused_before_anything_is_allocated() {
+    use crate::support::{Ran, command};
+
+    let dir = folder();
+    let huge = ["--set", "optics.pixels=16000", "--set", "optics.layers=1000"];
+    let ffm = command(dir.path(), &tiny_args(&CPU, &huge));
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", "ulimit -v 4000000 && exec \"$0\" \"$@\""])
+        .arg(ffm.get_program())
+        .args(ffm.get_args());
+    limited.current_dir(dir.path());
+    let ran = Ran::of(&limited.output().expect("a shell"));
+    ran.fails(4, &["bytes are needed", "are available", "lower optics.pixels"]);
+    assert!(!dir.path().join("run").exists());
+}
