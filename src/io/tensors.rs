@@ -44,6 +44,9 @@ impl View for Seen<'_> {
     }
 }
 
+/// Arrays and metadata by name.
+pub type Content = (BTreeMap<String, Tensor>, BTreeMap<String, String>);
+
 /// Writes arrays and metadata.
 ///
 /// # Errors
@@ -63,7 +66,7 @@ pub fn save(
 ///
 /// # Errors
 /// A file that is missing, damaged, or something else.
-pub fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, BTreeMap<String, String>), IoError> {
+pub fn load(path: &Path) -> Result<Content, IoError> {
     let bytes = std::fs::read(path).map_err(|e| IoError::read(path, &e))?;
     let damaged = |e: &dyn std::fmt::Display| {
         IoError::content(

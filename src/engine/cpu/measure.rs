@@ -74,11 +74,9 @@ wide! {
         for (k, part) in field.chunks_mut(CHUNK).enumerate() {
             // 1. Random words, then normal numbers, of the chunk.
             let start = (first + k * CHUNK) as u32;
+            let [a, b, c, d] = &mut words;
             for i in 0..CHUNK {
-                let w = noise::words(key.step, start.wrapping_add(i as u32), key.sample, key.stage);
-                for j in 0..4 {
-                    words[j][i] = w[j];
-                }
+                [a[i], b[i], c[i], d[i]] = noise::words(key.step, start.wrapping_add(i as u32), key.sample, key.stage);
             }
             for j in [0, 2] {
                 for i in 0..CHUNK {
