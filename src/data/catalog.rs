@@ -68,8 +68,8 @@ pub fn load(source: &str, limits: Limits, seed: u64) -> Result<DataSet, DataErro
     let mut set = if source == STROKES {
         let (train, test) = strokes::strokes(
             seed,
-            limits.train.unwrap_or(strokes::TRAIN),
-            limits.test.unwrap_or(strokes::TEST),
+            limits.train.unwrap_or(strokes::TRAIN).min(strokes::MOST),
+            limits.test.unwrap_or(strokes::TEST).min(strokes::MOST),
         );
         let classes = (0..10).map(|c| c.to_string()).collect();
         DataSet { name: STROKES.into(), origin: format!("drawn with seed {seed}"), classes, train, test }

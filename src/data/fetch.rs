@@ -223,7 +223,7 @@ mod tests {
         let (content, first) = run(&[Manner::Well], Some(&CONTENT[..6]));
         assert_eq!((content.unwrap(), first), (CONTENT.to_vec(), Some(16)));
         assert_eq!(run(&[Manner::NoResume], Some(&CONTENT[..6])).0.unwrap(), CONTENT);
-        assert_eq!(run(&[], Some(CONTENT)).0.is_err(), true, "no mirror, nothing asked");
+        assert!(run(&[], Some(CONTENT)).0.is_err(), "no mirror, nothing asked");
     }
 
     #[test]

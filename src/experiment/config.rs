@@ -65,7 +65,7 @@ impl Default for Experiment {
 pub struct DataConfig {
     /// `strokes` (built in), `mnist`, `fashion-mnist`, or a folder.
     pub source: String,
-    /// Training images at most (the first of the set).
+    /// Training images at most (the first of the set; of `strokes` as many as asked for, up to a million).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,
     /// Test images at most.
@@ -122,6 +122,11 @@ impl Experiment {
             value: self.detectors.classes.to_string(),
             problem: format!("data set {:?} has {classes} classes; train with as many", data.name),
         }
+    }
+
+    /// Samples that run at once at most: a batch, but no more than there are images.
+    pub fn batch(&self, data: &DataSet) -> usize {
+        self.train.batch.min(data.train.len().max(data.test.len()))
     }
 
     /// The whole file, as it reads back.

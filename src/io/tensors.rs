@@ -59,11 +59,14 @@ pub fn save(
     write_atomic(path, &bytes)
 }
 
+/// Arrays and metadata of a file, by name.
+pub type Contents = (BTreeMap<String, Tensor>, BTreeMap<String, String>);
+
 /// Reads arrays and metadata.
 ///
 /// # Errors
 /// A file that is missing, damaged, or something else.
-pub fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, BTreeMap<String, String>), IoError> {
+pub fn load(path: &Path) -> Result<Contents, IoError> {
     let bytes = std::fs::read(path).map_err(|e| IoError::read(path, &e))?;
     let damaged = |e: &dyn std::fmt::Display| {
         IoError::content(

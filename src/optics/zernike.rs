@@ -209,16 +209,14 @@ mod tests {
             count += 1.0;
             let z: Vec<f64> =
                 (1..=8).map(|j| noll(j).unwrap()).map(|(n, m)| value(n, m, y.hypot(x), y.atan2(x))).collect();
-            for a in 0..8 {
-                for b in 0..8 {
-                    sums[a][b] += z[a] * z[b];
-                }
+            for (row, za) in sums.iter_mut().zip(&z) {
+                row.iter_mut().zip(&z).for_each(|(sum, zb)| *sum += za * zb);
             }
         }
-        for a in 0..8 {
-            for b in 0..8 {
+        for (a, row) in sums.iter().enumerate() {
+            for (b, sum) in row.iter().enumerate() {
                 let expected = if a == b { 1.0 } else { 0.0 };
-                assert!((sums[a][b] / count - expected).abs() < 5e-3, "{a} {b}: {}", sums[a][b] / count);
+                assert!((sum / count - expected).abs() < 5e-3, "{a} {b}: {}", sum / count);
             }
         }
     }

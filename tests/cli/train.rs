@@ -1,7 +1,7 @@
 //! `ffm train` and `ffm eval`: what they print and leave.
 
 use crate::images::write_set;
-use crate::support::{CPU, ffm, folder, json, text, tiny, tiny_args};
+use crate::support::{CPU, Ran, command, ffm, folder, json, text, tiny, tiny_args};
 
 #[test]
 fn a_run_prints_its_result_and_explains_itself() {
@@ -117,6 +117,32 @@ fn a_dry_run_tells_and_writes_nothing() {
     assert_eq!((&told["engine"], &told["method"]), (&"cpu".into(), &"rayleigh-sommerfeld".into()));
     assert!(told["memory_bytes"].as_u64().expect("a number") > 64 * 64 * 8);
     assert_eq!(std::fs::read_dir(dir.path()).expect("a folder").count(), 0, "something was written");
+}
+
+#[test]
+fn more_than_there_is_costs_nothing() {
+    let dir = folder();
+    let needed = |batch: &str| {
+        let ran = tiny(dir.path(), &["--dry-run", "--json", "--set", batch]).done().json();
+        ran["memory_bytes"].as_u64().expect("a number")
+    };
+    assert_eq!(needed("train.batch=1000000000000"), needed("train.batch=32"));
+    assert!(needed("train.batch=32") > needed("train.batch=1"));
+}
+
+/// A path need not be text.
+#[cfg(target_os = "linux")]
+#[test]
+fn any_path_will_do() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let dir = folder();
+    let name = std::ffi::OsStr::from_bytes(b"odd \xff name");
+    let args = [&["train", "--set", "optics.pixels=32", "--set", "data.train=32"], CPU.as_slice()].concat();
+    let mut odd = command(dir.path(), &args);
+    odd.args(["--set", "data.test=20", "--set", "train.epochs=1", "--json", "--out"]).arg(name);
+    Ran::of(&odd.output().expect("the binary starts")).done();
+    assert!(dir.path().join(name).join("DONE").exists());
 }
 
 #[test]
