@@ -1,7 +1,7 @@
 //! `ffm train` and `ffm eval`: what they print and leave.
 
 use crate::images::write_set;
-use crate::support::{CPU, Ran, command, ffm, folder, json, text, tiny, tiny_args};
+use crate::support::{CPU, ffm, folder, json, text, tiny, tiny_args};
 
 #[test]
 fn a_run_prints_its_result_and_explains_itself() {
@@ -135,6 +135,8 @@ fn more_than_there_is_costs_nothing() {
 #[test]
 fn any_path_will_do() {
     use std::os::unix::ffi::OsStrExt;
+
+    use crate::support::{Ran, command};
 
     let dir = folder();
     let name = std::ffi::OsStr::from_bytes(b"odd \xff name");
