@@ -1,11 +1,22 @@
 //! Tells the program from which commit it was built. Never fails: a source archive has no repository.
 
+use std::path::Path;
 use std::process::Command;
 
+fn git(args: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(args).output().ok().filter(|o| o.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
 fn main() {
-    println!("cargo:rerun-if-changed=.git/HEAD");
     println!("cargo:rerun-if-changed=build.rs");
-    let asked = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
-    let commit = asked.ok().filter(|o| o.status.success()).and_then(|o| String::from_utf8(o.stdout).ok());
-    println!("cargo:rustc-env=FFM_COMMIT={}", commit.as_deref().map_or("unknown", str::trim));
+    // The commit changes with HEAD and with the branch it names; both lie elsewhere in a linked worktree.
+    let branch = git(&["symbolic-ref", "-q", "HEAD"]);
+    for name in std::iter::once("HEAD").chain(branch.as_deref()) {
+        if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|p| Path::new(p).exists()) {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]);
+    println!("cargo:rustc-env=FFM_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
 }

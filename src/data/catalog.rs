@@ -25,7 +25,7 @@ pub struct DataSet {
     pub test: ImageSet,
 }
 
-/// How many images to take at most: the first of each split, in file order.
+/// How many images to take at most: the first of each split, in file order (folders of pictures: classes take turns).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
     /// Training images.
@@ -66,11 +66,9 @@ pub fn known() -> Vec<Known> {
 /// A set that is missing, damaged, empty, or has labels without a class.
 pub fn load(source: &str, limits: Limits, seed: u64) -> Result<DataSet, DataError> {
     let mut set = if source == STROKES {
-        let (train, test) = strokes::strokes(
-            seed,
-            limits.train.unwrap_or(strokes::TRAIN).min(strokes::MOST),
-            limits.test.unwrap_or(strokes::TEST).min(strokes::MOST),
-        );
+        let at_most = |limit: Option<usize>, n: usize| limit.unwrap_or(n).min(n);
+        let (train, test) = (at_most(limits.train, strokes::TRAIN), at_most(limits.test, strokes::TEST));
+        let (train, test) = strokes::strokes(seed, train, test);
         let classes = (0..10).map(|c| c.to_string()).collect();
         DataSet { name: STROKES.into(), origin: format!("drawn with seed {seed}"), classes, train, test }
     } else {
@@ -113,9 +111,9 @@ fn from_files(source: &str) -> Result<DataSet, DataError> {
 
 /// Where a named set is looked for.
 fn places(name: &str) -> Vec<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let given = std::env::var_os("FFM_DATA").map(PathBuf::from);
+    let given = std::env::var_os("FFM_DATA").filter(|v| !v.is_empty()).map(PathBuf::from);
     let here = Some(PathBuf::from("datasets"));
     let roots = [given, here, cache.map(|c| c.join("ffm-twin"))];
     roots.into_iter().flatten().map(|r| r.join(name)).collect()

@@ -46,7 +46,8 @@ pub(super) fn read(dir: &Path) -> Result<Split, DataError> {
 fn class_names(dir: &Path, least: usize) -> Result<Vec<String>, DataError> {
     let entries = std::fs::read_dir(dir).map_err(|e| DataError::unreadable(dir, e))?;
     let folders = entries.filter_map(Result::ok).filter(|e| e.path().is_dir());
-    let mut names: Vec<String> = folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let names = folders.map(|e| e.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|n| !n.starts_with('.')).collect();
     names.sort();
     if names.iter().all(|n| n.parse::<u64>().is_ok()) {
         names.sort_by_key(|n| n.parse::<u64>().unwrap_or(u64::MAX));
@@ -115,8 +116,26 @@ impl Loader {
         let Some((_, size)) = self.first else {
             return Err(DataError::invalid(dir, format!("no pictures ({})", KINDS.join(", "))));
         };
-        let set = |(pixels, labels)| ImageSet { size, pixels, labels };
+        let set = |(pixels, labels)| interleave(&ImageSet { size, pixels, labels });
         Ok((classes, set(self.train), set(self.test)))
+    }
+}
+
+/// The first picture of every class, the second of every class, ...: the first n pictures of a set then hold all classes.
+fn interleave(set: &ImageSet) -> ImageSet {
+    let mut seen = [0usize; 256];
+    let rank = |&label: &u8| {
+        seen[usize::from(label)] += 1;
+        seen[usize::from(label)]
+    };
+    let ranks: Vec<usize> = set.labels.iter().map(rank).collect();
+    let mut order: Vec<usize> = (0..set.len()).collect();
+    order.sort_by_key(|&k| (ranks[k], set.labels[k]));
+    let n = set.size[0] * set.size[1];
+    ImageSet {
+        size: set.size,
+        pixels: order.iter().flat_map(|&k| &set.pixels[k * n..(k + 1) * n]).copied().collect(),
+        labels: order.iter().map(|&k| set.labels[k]).collect(),
     }
 }
 
@@ -141,6 +160,7 @@ mod tests {
         assert_eq!(classes, ["2", "10"]);
         assert_eq!((train.len(), test.len(), train.size), (12, 2, [4, 4]));
         assert_eq!(test.pixels[0], 60);
+        assert_eq!(train.labels, [0, 1].repeat(6), "classes take turns");
     }
 
     #[test]

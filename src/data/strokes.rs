@@ -21,8 +21,6 @@ const TEST_STREAMS: u64 = 1 << 40;
 /// Default numbers of images.
 pub(super) const TRAIN: usize = 8000;
 pub(super) const TEST: usize = 2000;
-/// Most images of a split that are drawn, whatever is asked for.
-pub(super) const MOST: usize = 1_000_000;
 
 type Point = [f64; 2];
 

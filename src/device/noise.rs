@@ -80,30 +80,37 @@ pub fn cos_sin_turns(t: f32) -> (f32, f32) {
     let z = f * f;
     let s = f + f * z * (-1.666_666_6e-1 + z * (8.333_333e-3 + z * -1.984_09e-4));
     let c = 1.0 - 0.5 * z + z * z * (4.166_666_6e-2 + z * (-1.388_888_8e-3 + z * 2.480_1e-5));
-    match (q as u32) & 3 {
-        0 => (c, s),
-        1 => (-s, c),
-        2 => (-c, -s),
-        _ => (s, -c),
-    }
+    // Quadrant and signs by bits alone, so that the loops around this vectorise: adding 2^23 leaves the integer `q` in the
+    // lowest bits; odd quadrants exchange the two, bit 1 of `q + 1` and of `q` are the signs.
+    let bits = (q + 8_388_608.0).to_bits();
+    let (x, y) = if bits & 1 == 0 { (c, s) } else { (s, c) };
+    let flip = |v: f32, sign: u32| f32::from_bits(v.to_bits() ^ ((sign & 2) << 30));
+    (flip(x, bits.wrapping_add(1)), flip(y, bits))
 }
 
 /// Four independent standard normal numbers for one pixel of one measurement.
 #[inline(always)]
 pub fn normals(key: [u32; 2], pixel: u32, sample: u32, stage: u32) -> [f32; 4] {
-    let w = pcg4d([pixel.wrapping_add(key[0]), sample, stage, key[1]]);
+    let w = words(key, pixel, sample, stage);
     let (a, b) = pair(w[0], w[1]);
     let (c, d) = pair(w[2], w[3]);
     [a, b, c, d]
 }
 
+/// The random words behind [`normals`].
 #[inline(always)]
-fn pair(a: u32, b: u32) -> (f32, f32) {
+pub fn words(key: [u32; 2], pixel: u32, sample: u32, stage: u32) -> [u32; 4] {
+    pcg4d([pixel.wrapping_add(key[0]), sample, stage, key[1]])
+}
+
+/// Two independent standard normal numbers from two words.
+#[inline(always)]
+pub fn pair(a: u32, b: u32) -> (f32, f32) {
     const SCALE: f32 = 1.0 / 16_777_216.0;
-    // (2 k + 1) / 2^25 of the top 23 bits and a half: never 0, never 1.
-    let u = ((a >> 9) as f32 + 0.5) * (2.0 * SCALE);
+    // (2 k + 1) / 2^24 of the top 23 bits and a half: never 0, never 1. Signed conversions are the cheap ones.
+    let u = ((a >> 9) as i32 as f32 + 0.5) * (2.0 * SCALE);
     let radius = (-2.0 * ln(u)).sqrt();
-    let (c, s) = cos_sin_turns((b >> 8) as f32 * SCALE);
+    let (c, s) = cos_sin_turns((b >> 8) as i32 as f32 * SCALE);
     (radius * c, radius * s)
 }
 

@@ -65,7 +65,7 @@ impl Default for Experiment {
 pub struct DataConfig {
     /// `strokes` (built in), `mnist`, `fashion-mnist`, or a folder.
     pub source: String,
-    /// Training images at most (the first of the set; of `strokes` as many as asked for, up to a million).
+    /// Training images at most (the first of the set).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,
     /// Test images at most.

@@ -30,7 +30,37 @@ pub fn read_field(path: &Path) -> Result<Field, IoError> {
     }
 }
 
+/// The header's shape must match the bytes there are: a reader allocates what a header promises.
+fn check_size(bytes: &[u8]) -> Result<(), String> {
+    let short = || "the file is cut short in its header".to_owned();
+    if !bytes.starts_with(b"\x93NUMPY") {
+        return Err("it does not begin like an .npy file".into());
+    }
+    let word = |at: usize, n: usize| -> Option<usize> {
+        Some(bytes.get(at..at + n)?.iter().rev().fold(0, |v, b| v << 8 | usize::from(*b)))
+    };
+    let wide = *bytes.get(6).ok_or_else(short)? > 1;
+    let (start, length) = if wide { (12, word(8, 4)) } else { (10, word(8, 2)) };
+    let end = length.and_then(|n| n.checked_add(start)).ok_or_else(short)?;
+    let header = String::from_utf8_lossy(bytes.get(start..end).ok_or_else(short)?);
+    let Some(shape) = header.split_once("'shape': (").and_then(|(_, rest)| Some(rest.split_once(')')?.0))
+    else {
+        return Err("its header has no shape".into());
+    };
+    let mut count = Some(1usize);
+    for length in shape.split(',').map(str::trim).filter(|t| !t.is_empty()) {
+        count = length.parse::<usize>().ok().zip(count).and_then(|(n, k)| n.checked_mul(k));
+    }
+    // Every type that is read has four bytes or more.
+    match count.and_then(|n| n.checked_mul(4)) {
+        Some(least) if least <= bytes.len() - end => Ok(()),
+        _ => Err(format!("its shape ({shape}) needs more than the {} bytes there are", bytes.len() - end)),
+    }
+}
+
 fn decode(bytes: &[u8]) -> Result<Field, String> {
+    let hint = "expected a whole .npy file with a two-dimensional array of complex64, complex128, float32 or float64";
+    check_size(bytes).map_err(|problem| format!("{problem}; {hint}"))?;
     // The header says which type it is; the wrong readers refuse at once.
     if let Ok(a) = Array2::<Complex64>::read_npy(bytes) {
         return Ok(a);
@@ -42,10 +72,7 @@ fn decode(bytes: &[u8]) -> Result<Field, String> {
         return Ok(a.mapv(|v| Complex64::new(f64::from(v), 0.0)));
     }
     let real = Array2::<f64>::read_npy(bytes);
-    real.map(|a| a.mapv(|v| Complex64::new(v, 0.0))).map_err(|e| {
-        let hint = "expected a whole .npy file with a two-dimensional array of complex64, complex128, float32 or float64";
-        format!("{e}; {hint}")
-    })
+    real.map(|a| a.mapv(|v| Complex64::new(v, 0.0))).map_err(|e| format!("{e}; {hint}"))
 }
 
 /// Writes complex64.
@@ -99,6 +126,14 @@ mod tests {
             let message = read_field(&path).unwrap_err().to_string();
             assert!(message.contains("f.npy") && message.contains("expected a whole .npy"), "{message}");
         }
+        let mut huge = bytes.clone();
+        let shape = huge.windows(6).position(|w| w == b"(3, 4)").unwrap();
+        huge.splice(shape..shape + 6, *b"(9999999999, 99999999)");
+        std::fs::write(&path, &huge).unwrap();
+        assert!(
+            read_field(&path).unwrap_err().to_string().contains("f.npy"),
+            "no allocation from an unchecked header"
+        );
         let mut poisoned = sample();
         poisoned[[1, 2]].im = f64::NAN;
         write_field(&path, &poisoned).unwrap();

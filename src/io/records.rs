@@ -16,7 +16,8 @@ struct Row {
     stage: String,
     split: String,
     name: String,
-    value: f64,
+    /// `None` (null) where the figure is not a number: a diverged loss is a row, too.
+    value: Option<f64>,
 }
 
 const HEADER: &str = "step,epoch,stage,split,name,value\n";
@@ -61,8 +62,14 @@ impl Records {
         name: &str,
         value: f64,
     ) -> Result<(), IoError> {
-        let row =
-            Row { step, epoch, stage: self.stage.clone(), split: split.into(), name: name.into(), value };
+        let row = Row {
+            step,
+            epoch,
+            stage: self.stage.clone(),
+            split: split.into(),
+            name: name.into(),
+            value: Some(value).filter(|v| v.is_finite()),
+        };
         for ((path, file), text) in [(&mut self.csv, line(&row)), (&mut self.events, event(&row))] {
             file.write_all(text.as_bytes())
                 .and_then(|()| file.flush())
@@ -79,7 +86,8 @@ fn append(path: PathBuf) -> Result<(PathBuf, File), IoError> {
 }
 
 fn line(r: &Row) -> String {
-    format!("{},{},{},{},{},{}\n", r.step, r.epoch, r.stage, r.split, r.name, r.value)
+    let value = r.value.map_or_else(|| "nan".to_owned(), |v| v.to_string());
+    format!("{},{},{},{},{},{value}\n", r.step, r.epoch, r.stage, r.split, r.name)
 }
 
 fn event(r: &Row) -> String {
@@ -95,7 +103,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = RunDir::create(Some(&dir.path().join("r")), "x", "h").unwrap();
         let mut records = Records::open(&run, "a", 0).unwrap();
-        records.append(5, 1, "train", "loss", 0.5).unwrap();
+        records.append(5, 1, "train", "loss", f64::NAN).unwrap();
         records.append(10, 2, "train", "loss", 0.25).unwrap();
         Records::open(&run, "b", 0).unwrap().append(3, 1, "test", "accuracy", 1.0 / 3.0).unwrap();
         // Cut short in the middle of a row.
@@ -108,7 +116,7 @@ mod tests {
         Records::open(&run, "a", 5).unwrap().append(10, 2, "train", "loss", 0.125).unwrap();
         let csv = std::fs::read_to_string(run.file("metrics.csv")).unwrap();
         let expected =
-            "5,1,a,train,loss,0.5\n3,1,b,test,accuracy,0.3333333333333333\n10,2,a,train,loss,0.125\n";
+            "5,1,a,train,loss,nan\n3,1,b,test,accuracy,0.3333333333333333\n10,2,a,train,loss,0.125\n";
         assert_eq!(csv, format!("{HEADER}{expected}"));
         assert_eq!(std::fs::read_to_string(run.file("metrics.jsonl")).unwrap().lines().count(), 3);
     }

@@ -44,6 +44,9 @@ impl View for Seen<'_> {
     }
 }
 
+/// Arrays and metadata by name.
+pub type Content = (BTreeMap<String, Tensor>, BTreeMap<String, String>);
+
 /// Writes arrays and metadata.
 ///
 /// # Errors
@@ -59,14 +62,11 @@ pub fn save(
     write_atomic(path, &bytes)
 }
 
-/// Arrays and metadata of a file, by name.
-pub type Contents = (BTreeMap<String, Tensor>, BTreeMap<String, String>);
-
 /// Reads arrays and metadata.
 ///
 /// # Errors
 /// A file that is missing, damaged, or something else.
-pub fn load(path: &Path) -> Result<Contents, IoError> {
+pub fn load(path: &Path) -> Result<Content, IoError> {
     let bytes = std::fs::read(path).map_err(|e| IoError::read(path, &e))?;
     let damaged = |e: &dyn std::fmt::Display| {
         IoError::content(

@@ -209,8 +209,8 @@ mod tests {
             count += 1.0;
             let z: Vec<f64> =
                 (1..=8).map(|j| noll(j).unwrap()).map(|(n, m)| value(n, m, y.hypot(x), y.atan2(x))).collect();
-            for (row, za) in sums.iter_mut().zip(&z) {
-                row.iter_mut().zip(&z).for_each(|(sum, zb)| *sum += za * zb);
+            for (row, a) in sums.iter_mut().zip(&z) {
+                row.iter_mut().zip(&z).for_each(|(sum, b)| *sum += a * b);
             }
         }
         for (a, row) in sums.iter().enumerate() {

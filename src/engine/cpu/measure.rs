@@ -58,32 +58,50 @@ pub(super) struct NoiseKey {
 }
 
 wide! {
-    /// Measures a row in place. `first` is the number of its first pixel, `scale` the expected rms of the field.
-    pub(super) fn measure<T: Real>(row: &mut [Complex<T>], first: usize, scale: f64, sensor: &Sensor, key: NoiseKey) {
+    /// Measures pixels in place. `first` is the number of the first, `scale` the expected rms of the field.
+    ///
+    /// Step by step over small arrays, because only plain loops vectorise.
+    pub(super) fn measure<T: Real>(field: &mut [Complex<T>], first: usize, scale: f64, sensor: &Sensor, key: NoiseKey) {
         if scale <= 0.0 {
             return;
         }
-        let inverse = T::of(1.0 / scale);
-        let back = T::of(scale / (4.0 * f64::from(sensor.reference) * f64::from(sensor.electrons)));
-        let r = sensor.reference;
-        let mut n = [[0.0_f32; CHUNK]; 4];
-        for (k, part) in row.chunks_mut(CHUNK).enumerate() {
+        let inverse = (1.0 / scale) as f32;
+        let back = (scale / (4.0 * f64::from(sensor.reference) * f64::from(sensor.electrons))) as f32;
+        let (r, e) = (sensor.reference, sensor.electrons);
+        let mut words = [[0_u32; CHUNK]; 4];
+        let mut normal = [[0.0_f32; CHUNK]; 4];
+        let (mut re, mut im, mut sum) = ([0.0_f32; CHUNK], [0.0_f32; CHUNK], [0.0_f32; CHUNK]);
+        for (k, part) in field.chunks_mut(CHUNK).enumerate() {
+            // 1. Random words, then normal numbers, of the chunk.
             let start = (first + k * CHUNK) as u32;
+            let [a, b, c, d] = &mut words;
             for i in 0..CHUNK {
-                let v = noise::normals(key.step, start + i as u32, key.sample, key.stage);
-                for (n, v) in n.iter_mut().zip(v) {
-                    n[i] = v;
+                [a[i], b[i], c[i], d[i]] = noise::words(key.step, start.wrapping_add(i as u32), key.sample, key.stage);
+            }
+            for j in [0, 2] {
+                for i in 0..CHUNK {
+                    (normal[j][i], normal[j + 1][i]) = noise::pair(words[j][i], words[j + 1][i]);
+                }
+            }
+            // 2. The field in units of its expected rms.
+            for (i, u) in part.iter().enumerate() {
+                re[i] = u.re.wide() as f32 * inverse;
+                im[i] = u.im.wide() as f32 * inverse;
+            }
+            for i in 0..CHUNK {
+                sum[i] = re[i] * re[i] + im[i] * im[i] + r * r;
+            }
+            // 3. Four frames, |U + r i^k|^2, and their differences.
+            for (part, noise) in [(&mut re, [0, 2]), (&mut im, [1, 3])] {
+                for i in 0..CHUNK {
+                    let cross = 2.0 * r * part[i];
+                    let bright = sensor.read(e * (sum[i] + cross).max(0.0), normal[noise[0]][i]);
+                    let dark = sensor.read(e * (sum[i] - cross).max(0.0), normal[noise[1]][i]);
+                    part[i] = (bright - dark) * back;
                 }
             }
             for (i, u) in part.iter_mut().enumerate() {
-                let (re, im) = ((u.re * inverse).wide() as f32, (u.im * inverse).wide() as f32);
-                let sum = re * re + im * im + r * r;
-                let frame = |cross: f32, normal: f32| {
-                    sensor.read(sensor.electrons * (sum + 2.0 * r * cross).max(0.0), normal)
-                };
-                let real = frame(re, n[0][i]) - frame(-re, n[2][i]);
-                let imag = frame(im, n[1][i]) - frame(-im, n[3][i]);
-                *u = Complex::new(T::of(f64::from(real)) * back, T::of(f64::from(imag)) * back);
+                *u = Complex::new(T::of(f64::from(re[i])), T::of(f64::from(im[i])));
             }
         }
     }
