@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 /// A digital twin of optical neural networks, trained by fully forward mode learning.
@@ -47,8 +48,13 @@ pub(super) struct Device {
     #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|INDEX|NAME", help_heading = "Device")]
     pub(super) device: String,
     /// Threads of the CPU engine (0: one per core)
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Device")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = threads(), help_heading = "Device")]
     pub(super) threads: usize,
+}
+
+/// More threads than any machine has cores only slow each other down, and starting them may take for ever.
+fn threads() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(0..=1024)
 }
 
 /// The commands.

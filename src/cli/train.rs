@@ -52,7 +52,9 @@ pub(super) fn resume(args: &Resume, common: &Common) -> anyhow::Result<ExitCode>
 pub(super) fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
     let path = dir.file("config.toml");
     let text = experiment::read_text(&path)?;
-    Ok(experiment::settings(&text, &path.display().to_string(), &[])?)
+    let experiment: Experiment = experiment::settings(&text, &path.display().to_string(), &[])?;
+    experiment.train.validate()?;
+    Ok(experiment)
 }
 
 /// Opens the engine and says which.
@@ -129,7 +131,7 @@ fn dry_run(
 ) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
     let twin = system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
-    let bytes = engine.memory_needed(&twin, experiment.train.batch);
+    let bytes = engine.memory_needed(&twin, experiment.batch(data));
     print(&experiment.to_toml());
     print(&format!(
         "# {}: {} training and {} test images ({})\n# padded grid {} x {}, method {}\n# memory {:.1} MiB on {}",
@@ -165,7 +167,8 @@ fn hash(text: &str) -> String {
 /// The command as it was typed, with the program's plain name.
 fn command_line() -> String {
     let quote = |a: String| if a.contains(char::is_whitespace) { format!("'{a}'") } else { a };
-    let mut words: Vec<String> = std::env::args().map(quote).collect();
+    let words = std::env::args_os().map(|a| quote(a.to_string_lossy().into_owned()));
+    let mut words: Vec<String> = words.collect();
     if let Some(program) = words.first_mut() {
         *program = Path::new(program.as_str())
             .file_name()

@@ -124,6 +124,11 @@ impl Experiment {
         }
     }
 
+    /// Samples that run at once at most: a batch, but no more than there are images.
+    pub fn batch(&self, data: &DataSet) -> usize {
+        self.train.batch.min(data.train.len().max(data.test.len()))
+    }
+
     /// The whole file, as it reads back.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_default()

@@ -60,7 +60,23 @@ fn a_damaged_checkpoint_is_named() {
         }
     }
     std::fs::remove_file(&path).expect("a file");
-    on_cpu(dir.path(), "eval").fails(3, &["cannot read", FFM]);
+    on_cpu(dir.path(), "eval").fails(3, &[FFM, "not come that far", "ffm resume run"]);
+}
+
+#[test]
+fn settings_spoilt_since_are_named() {
+    let dir = finished();
+    let path = dir.path().join("run/config.toml");
+    let config = std::fs::read_to_string(&path).expect("settings");
+    assert!(config.contains("batch = 16"), "{config}");
+    for (bad, says) in
+        [("batch = 0", "train.batch = 0"), ("bach = 16", "run/config.toml: unknown key `train.bach`")]
+    {
+        std::fs::write(&path, config.replace("batch = 16", bad)).expect("a file");
+        for command in ["resume", "eval"] {
+            on_cpu(dir.path(), command).fails(2, &[says]);
+        }
+    }
 }
 
 #[test]

@@ -79,6 +79,13 @@ fn a_device_that_is_not_there_is_named() {
 }
 
 #[test]
+fn threads_beyond_reason_are_refused() {
+    let dir = folder();
+    let ran = ffm(dir.path(), &tiny_args(&["--device", "cpu", "--threads", "99999"], &[]));
+    ran.fails(2, &["99999", "--threads", "1024"]);
+}
+
+#[test]
 fn lengths_that_a_gpu_cannot_transform_are_named() {
     if ffm_twin::engine::gpu::adapters().is_empty() {
         println!("skipped: no adapter");
@@ -86,9 +93,9 @@ fn lengths_that_a_gpu_cannot_transform_are_named() {
     }
     let dir = folder();
     let gpu = |more: &[&str]| ffm(dir.path(), &tiny_args(&["--device", "gpu"], more));
-    gpu(&["--set", "optics.pixels=1500"]).fails(2, &["transform length 3000", "2048", "less padding"]);
-    gpu(&["--set", "optics.pixels=100", "--set", "optics.padding=1"])
-        .fails(2, &["optics.pixels = 100", "periodic", "the next is 128"]);
+    gpu(&["--set", "optics.pixels=9000"]).fails(2, &["transform length 18000", "2048", "less padding"]);
+    gpu(&["--set", "optics.pixels=101", "--set", "optics.padding=1"])
+        .fails(2, &["optics.pixels = 101", "periodic", "the next is "]);
     assert!(!dir.path().join("run").exists());
 }
 

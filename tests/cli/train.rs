@@ -120,6 +120,34 @@ fn a_dry_run_tells_and_writes_nothing() {
 }
 
 #[test]
+fn more_than_there_is_costs_nothing() {
+    let dir = folder();
+    let needed = |batch: &str| {
+        let ran = tiny(dir.path(), &["--dry-run", "--json", "--set", batch]).done().json();
+        ran["memory_bytes"].as_u64().expect("a number")
+    };
+    assert_eq!(needed("train.batch=1000000000000"), needed("train.batch=32"));
+    assert!(needed("train.batch=32") > needed("train.batch=1"));
+}
+
+/// A path need not be text.
+#[cfg(target_os = "linux")]
+#[test]
+fn any_path_will_do() {
+    use std::os::unix::ffi::OsStrExt;
+
+    use crate::support::{Ran, command};
+
+    let dir = folder();
+    let name = std::ffi::OsStr::from_bytes(b"odd \xff name");
+    let args = [&["train", "--set", "optics.pixels=32", "--set", "data.train=32"], CPU.as_slice()].concat();
+    let mut odd = command(dir.path(), &args);
+    odd.args(["--set", "data.test=20", "--set", "train.epochs=1", "--json", "--out"]).arg(name);
+    Ran::of(&odd.output().expect("the binary starts")).done();
+    assert!(dir.path().join(name).join("DONE").exists());
+}
+
+#[test]
 fn a_folder_in_use_or_in_the_way_is_refused() {
     let dir = folder();
     tiny(dir.path(), &[]).done();

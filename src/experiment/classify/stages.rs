@@ -129,7 +129,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn load(&mut self, program: &Program) -> Result<(SetId, SetId), RunError> {
-        self.engine.load(program, self.experiment.train.batch)?;
+        self.engine.load(program, self.experiment.batch(self.data))?;
         self.engine.clear_sets();
         Ok((self.engine.upload(&self.data.train)?, self.engine.upload(&self.data.test)?))
     }
@@ -187,6 +187,16 @@ fn load_checkpoint(path: &Path, program: &Program) -> Result<Checkpoint, TrainEr
     Ok(checkpoint)
 }
 
+/// The checkpoint of a stage that must have begun.
+fn finished(dir: &RunDir, stage: &str, program: &Program) -> Result<Checkpoint, TrainError> {
+    let path = dir.checkpoint(stage);
+    if path.exists() {
+        return load_checkpoint(&path, program);
+    }
+    let resume = format!("the run has not come that far; go on with: ffm resume {}", dir.path().display());
+    Err(TrainError::Checkpoint { path: path.display().to_string(), problem: resume })
+}
+
 /// Tests masks on a loaded system, exposures set for them first.
 fn deploy(
     engine: &mut dyn Engine,
@@ -236,10 +246,10 @@ pub fn retest(
 ) -> Result<Retested, RunError> {
     let programs = Programs::compile(experiment, data.test.size, engine)?;
     experiment.check_test_data(data)?;
-    let ideal = load_checkpoint(&dir.checkpoint(STAGE_IN_SILICO), &programs.ideal)?;
-    let ffm = load_checkpoint(&dir.checkpoint(STAGE_FFM), &programs.twin)?;
+    let ideal = finished(dir, STAGE_IN_SILICO, &programs.ideal)?;
+    let ffm = finished(dir, STAGE_FFM, &programs.twin)?;
     let mut accuracy = |program: &Program, state: &State| -> Result<f64, RunError> {
-        engine.load(program, experiment.train.batch)?;
+        engine.load(program, experiment.batch(data))?;
         engine.clear_sets();
         let test = engine.upload(&data.test)?;
         let images = if data.train.is_empty() { &data.test } else { &data.train };
