@@ -17,9 +17,10 @@ use crate::twin::{ErrorPass, System};
 
 /// Trains, deploys, trains again, compares.
 pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
-    let experiment = settings(args)?;
+    let mut experiment = settings(args)?;
     experiment.train.validate()?;
     let data = load(&experiment)?;
+    experiment.detectors.classes.get_or_insert(data.classes.len());
     experiment.check_training_data(&data)?;
     let mut engine = open(&args.device, common)?;
     if args.dry_run {

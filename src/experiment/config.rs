@@ -98,7 +98,7 @@ impl Experiment {
     /// # Errors
     /// [`ConfigError::Value`] with both numbers.
     pub fn check_training_data(&self, data: &DataSet) -> Result<(), ConfigError> {
-        match data.classes.len() == self.detectors.classes {
+        match data.classes.len() == self.detectors.count() {
             true => Ok(()),
             false => Err(self.classes_differ(data)),
         }
@@ -109,7 +109,7 @@ impl Experiment {
     /// # Errors
     /// [`ConfigError::Value`] with both numbers.
     pub fn check_test_data(&self, data: &DataSet) -> Result<(), ConfigError> {
-        match data.classes.len() <= self.detectors.classes {
+        match data.classes.len() <= self.detectors.count() {
             true => Ok(()),
             false => Err(self.classes_differ(data)),
         }
@@ -119,7 +119,7 @@ impl Experiment {
         let classes = data.classes.len();
         ConfigError::Value {
             key: "detectors.classes".into(),
-            value: self.detectors.classes.to_string(),
+            value: self.detectors.count().to_string(),
             problem: format!("data set {:?} has {classes} classes; train with as many", data.name),
         }
     }

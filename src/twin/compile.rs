@@ -288,7 +288,7 @@ impl System {
 
     fn readout(&self) -> Readout {
         let shape = self.grid.shape();
-        let classes = self.config.detectors.classes;
+        let classes = self.config.detectors.count();
         let differential = self.config.detectors.layout == Layout::Differential;
         let map = detectors::map(&self.regions, shape);
         let loss = match self.config.loss {

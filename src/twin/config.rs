@@ -119,8 +119,9 @@ pub enum EncodingConfig {
 pub struct DetectorConfig {
     /// Arrangement.
     pub layout: Layout,
-    /// Number of classes.
-    pub classes: usize,
+    /// Number of classes; default: as many as the data set has (10 without one).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
     /// Side of a square region in pixels; default: a tenth of the shorter side (differential: a twelfth).
     pub size: Option<usize>,
     /// Explicit regions `[first row, first column, rows, columns]`, one per class (differential: positive, negative, ...).
@@ -129,7 +130,14 @@ pub struct DetectorConfig {
 
 impl Default for DetectorConfig {
     fn default() -> Self {
-        Self { layout: Layout::Squares, classes: 10, size: None, regions: None }
+        Self { layout: Layout::Squares, classes: None, size: None, regions: None }
+    }
+}
+
+impl DetectorConfig {
+    /// Number of classes.
+    pub fn count(&self) -> usize {
+        self.classes.unwrap_or(10)
     }
 }
 

@@ -31,16 +31,16 @@ impl Region {
 /// # Errors
 /// Regions that leave the grid, overlap, or do not match the classes.
 pub(super) fn regions(config: &DetectorConfig, shape: [usize; 2]) -> Result<Vec<Region>, ConfigError> {
-    if config.classes < 2 || config.classes > 255 {
-        return Err(value("detectors.classes", config.classes, "must be 2 to 255"));
+    if !(2..=255).contains(&config.count()) {
+        return Err(value("detectors.classes", config.count(), "must be 2 to 255"));
     }
-    let count = config.classes * if config.layout == Layout::Differential { 2 } else { 1 };
+    let count = config.count() * if config.layout == Layout::Differential { 2 } else { 1 };
     let regions = match &config.regions {
         Some(given) if given.len() != count => {
             return Err(value(
                 "detectors.regions",
                 format!("{} regions", given.len()),
-                format!("{} classes with this layout need {count}", config.classes),
+                format!("{} classes with this layout need {count}", config.count()),
             ));
         }
         Some(given) => given.iter().map(|&[row, col, rows, cols]| Region { row, col, rows, cols }).collect(),
@@ -81,7 +81,7 @@ fn arrange(config: &DetectorConfig, [rows, cols]: [usize; 2]) -> Result<Vec<Regi
     if side == 0 {
         return Err(value("detectors.size", side, "must be at least 1 pixel"));
     }
-    let counts = row_counts(config.classes);
+    let counts = row_counts(config.count());
     let mut regions = Vec::new();
     let corner = |centre: usize, length: usize, limit: usize| {
         let start = centre.checked_sub(length / 2).filter(|s| s + length <= limit);
@@ -138,9 +138,11 @@ mod tests {
     fn other_layouts_fit() {
         for classes in [2, 3, 5, 7, 10, 16] {
             for layout in [Layout::Squares, Layout::Differential] {
-                let found =
-                    regions(&DetectorConfig { classes, layout, ..DetectorConfig::default() }, [96, 128])
-                        .unwrap();
+                let found = regions(
+                    &DetectorConfig { classes: Some(classes), layout, ..DetectorConfig::default() },
+                    [96, 128],
+                )
+                .unwrap();
                 assert_eq!(found.len(), if layout == Layout::Squares { classes } else { 2 * classes });
             }
         }
@@ -149,7 +151,7 @@ mod tests {
     #[test]
     fn impossible_regions_are_named() {
         let message = |config: DetectorConfig| regions(&config, [64, 64]).unwrap_err().to_string();
-        let base = DetectorConfig { classes: 2, ..DetectorConfig::default() };
+        let base = DetectorConfig { classes: Some(2), ..DetectorConfig::default() };
         let outside = DetectorConfig { regions: Some(vec![[0, 0, 8, 8], [60, 0, 8, 8]]), ..base.clone() };
         assert!(message(outside).contains("region 2 leaves the grid of 64 x 64"));
         let overlapping = DetectorConfig { regions: Some(vec![[0, 0, 8, 8], [4, 4, 8, 8]]), ..base.clone() };
@@ -160,6 +162,6 @@ mod tests {
             message(DetectorConfig { size: Some(40), ..DetectorConfig::default() })
                 .contains("detectors.size")
         );
-        assert!(message(DetectorConfig { classes: 0, ..base }).contains("detectors.classes = 0"));
+        assert!(message(DetectorConfig { classes: Some(0), ..base }).contains("detectors.classes = 0"));
     }
 }

@@ -34,7 +34,7 @@ fn needed(config: &SystemConfig, padded: [usize; 2], layers: &[LayerErrors]) -> 
     // One mask's phase and two moments, single precision.
     let masks = 12 * layers.len() as u64;
     let targets = match config.loss {
-        LossConfig::Mse { .. } => 4 * config.detectors.classes as u64,
+        LossConfig::Mse { .. } => 4 * config.detectors.count() as u64,
         LossConfig::CrossEntropy { .. } => 0,
     };
     spaces.len() as u64 * points * COMPLEX + pixels * (factors * COMPLEX + masks + targets)

@@ -44,7 +44,7 @@ fn spoilt(dir: &Path, spoil: impl Fn(&Path)) -> Ran {
 fn a_folder_of_images_trains() {
     let dir = folder();
     write_set(&dir.path().join("set"), 3);
-    let found = tiny(dir.path(), &["--data", "set", "--json", "--set", "detectors.classes=3"]).done().json();
+    let found = tiny(dir.path(), &["--data", "set", "--json"]).done().json();
     assert_eq!(found["test_samples"], IMAGES[1]);
 }
 
@@ -104,11 +104,12 @@ fn labels_without_a_class_are_named() {
     let ran = command(dir.path(), &args).env("FFM_DATA", dir.path().join("sets")).output().expect("starts");
     Ran::of(&ran).fails(3, &["t10k-labels", "label 11 of image 3", "10 classes"]);
 
-    // Another folder has as many as its labels say, but each needs a detector.
+    // Another folder has as many as its labels say; a number of detectors that is given must be that.
+    let given = ["--data", "set", "--set", "detectors.classes=10"];
     write_set(&dir.path().join("set"), 12);
-    tiny(dir.path(), &["--data", "set"]).fails(2, &["detectors.classes = 10", "12 classes"]);
+    tiny(dir.path(), &given).fails(2, &["detectors.classes = 10", "12 classes"]);
     write_set(&dir.path().join("set"), 4);
-    tiny(dir.path(), &["--data", "set"]).fails(2, &["detectors.classes = 10", "4 classes"]);
+    tiny(dir.path(), &given).fails(2, &["detectors.classes = 10", "4 classes"]);
 
     assert!(!dir.path().join("run").exists());
 }
