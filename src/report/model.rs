@@ -58,6 +58,13 @@ pub struct ClassificationReport {
     pub config: String,
 }
 
+impl ClassificationReport {
+    /// Whether classes are named by their numbers.
+    pub fn classes_are_numbers(&self) -> bool {
+        self.class_names.iter().enumerate().all(|(k, name)| *name == k.to_string())
+    }
+}
+
 /// One training: what it cost, and its course.
 #[derive(Clone, Debug, Serialize)]
 pub struct Training {

@@ -97,7 +97,7 @@ fn pick(selection: &Selection, found: &[AdapterSummary]) -> Result<usize, Engine
         candidates.min_by_key(|a| (rank(&a.device_type), a.index)).map(|a| a.index)
     };
     let listed = || {
-        let names: Vec<_> = found.iter().map(|a| format!("{} {} ({})", a.index, a.name, a.backend)).collect();
+        let names: Vec<_> = found.iter().map(|a| format!("{} ({})", a.name, a.backend)).collect();
         names.join("; ")
     };
     let picked = match selection {
