@@ -98,15 +98,15 @@ impl<T: Real> CpuEngine<T> {
     }
 
     fn run(&mut self) -> Result<&mut Run<T>, EngineError> {
-        let device = self.info.name.clone();
-        self.run.as_mut().ok_or_else(|| check::nothing_loaded(&device))
+        let Self { info, run, .. } = self;
+        run.as_mut().ok_or_else(|| check::nothing_loaded(&info.name))
     }
 
     /// The loaded run and the batch's images, both checked.
     fn parts(&mut self, batch: Batch<'_>) -> Result<(&mut Run<T>, &ImageSet), EngineError> {
-        let device = self.info.name.clone();
-        let run = self.run.as_mut().ok_or_else(|| check::nothing_loaded(&device))?;
-        let set = check::batch(&self.sets, batch, &run.program, run.max_batch)?;
+        let Self { info, run, sets, .. } = self;
+        let run = run.as_mut().ok_or_else(|| check::nothing_loaded(&info.name))?;
+        let set = check::batch(sets, batch, &run.program, run.max_batch)?;
         Ok((run, set))
     }
 }
