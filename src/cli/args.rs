@@ -97,7 +97,7 @@ pub(super) struct Train {
     /// Data set name or folder (overrides data.source)
     #[arg(long, value_name = "NAME|DIR")]
     pub(super) data: Option<String>,
-    /// Run folder (default: runs/<time>_<name>_<hash>)
+    /// Run folder (default: `runs/TIME_NAME_HASH`)
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Check everything, print the resolved configuration, needed memory and device, and stop

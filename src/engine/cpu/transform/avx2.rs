@@ -1,6 +1,6 @@
 //! Complex arithmetic on eight lanes, and the transposition of tiles, in AVX2 and FMA instructions.
 //!
-//! Every function here needs both instruction sets; the only way in is [`super::packed`], which asks the processor first.
+//! Every function here needs both instruction sets; the only way in is [`mod@super::packed`], which asks the processor first.
 
 use std::arch::x86_64::*;
 

@@ -3,7 +3,7 @@
 //! Rows go in and come out in blocks, as plain row-major complex numbers; the column pass transforms along y, multiplies by
 //! a transfer function and transforms back. Zero padding is never stored: the work array has the rows that carry light.
 //!
-//! [`plain`] is rustfft, for any length and any precision, and the yardstick; [`packed`] is our own, eight lines at a time
+//! [`plain`] is rustfft, for any length and any precision, and the yardstick; [`mod@packed`] is our own, eight lines at a time
 //! in vector registers, for `f32` and lengths `2^a 3^b 5^c` on processors with AVX2.
 
 #[cfg(target_arch = "x86_64")]
