@@ -14,7 +14,7 @@ pub use checkpoint::{Checkpoint, Effort, Position};
 pub use config::{Optimizer, Schedule, Start, TrainConfig};
 pub use evaluate::{Evaluation, evaluate};
 pub use sampler::{epoch_order, initial_phases};
-pub use trainer::{EpochRow, Job, Observer, Outcome, StepNews, measure_exposure, train};
+pub use trainer::{EpochRow, Job, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train};
 
 use crate::engine::EngineError;
 

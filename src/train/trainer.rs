@@ -265,7 +265,7 @@ impl<'a> Loop<'a> {
     }
 
     fn test(&mut self) -> Result<Evaluation, TrainError> {
-        let key = (self.job.seed, EVALUATION_STEPS + self.at.step);
+        let key = evaluation_key(self.job.seed, self.at.step);
         Ok(evaluate(self.engine, self.job.test, self.job.test_labels, self.job.config.batch, key)?)
     }
 
@@ -318,6 +318,11 @@ impl<'a> Loop<'a> {
             interrupted,
         })
     }
+}
+
+/// The noise key of the test after `step` steps: whoever tests the same masks again with it measures the same fields.
+pub fn evaluation_key(seed: u64, step: u64) -> (u64, u64) {
+    (seed, EVALUATION_STEPS + step)
 }
 
 /// Measures camera exposures for given masks with some images, on the CPU engine, so that both engines use the same.

@@ -248,19 +248,39 @@ pub fn retest(
     experiment.check_test_data(data)?;
     let ideal = finished(dir, STAGE_IN_SILICO, &programs.ideal)?;
     let ffm = finished(dir, STAGE_FFM, &programs.twin)?;
-    let mut accuracy = |program: &Program, state: &State| -> Result<f64, RunError> {
+    let images = if data.train.is_empty() { &data.test } else { &data.train };
+    let labels = &data.test.labels[..];
+    let load = |engine: &mut dyn Engine, program: &Program| -> Result<SetId, RunError> {
         engine.load(program, experiment.batch(data))?;
         engine.clear_sets();
-        let test = engine.upload(&data.test)?;
-        let images = if data.train.is_empty() { &data.test } else { &data.train };
-        Ok(deploy(engine, program, state, images, (test, &data.test.labels), experiment)?.evaluation.accuracy)
+        Ok(engine.upload(&data.test)?)
     };
+    let test = load(engine, &programs.ideal)?;
+    let on_ideal = test_as_trained(engine, &ideal, (test, labels), experiment)?;
+    let test = load(engine, &programs.twin)?;
+    let deployed = deploy(engine, &programs.twin, &ideal.state, images, (test, labels), experiment)?;
+    let on_twin = test_as_trained(engine, &ffm, (test, labels), experiment)?;
     Ok(Retested {
-        ideal: accuracy(&programs.ideal, &ideal.state)?,
-        in_silico_deployed: accuracy(&programs.twin, &ideal.state)?,
-        ffm: accuracy(&programs.twin, &ffm.state)?,
+        ideal: on_ideal.accuracy,
+        in_silico_deployed: deployed.evaluation.accuracy,
+        ffm: on_twin.accuracy,
         samples: data.test.len(),
     })
+}
+
+/// Tests masks on the system they were trained on as at the end of their training: same exposures, same noise.
+fn test_as_trained(
+    engine: &mut dyn Engine,
+    checkpoint: &Checkpoint,
+    (test, labels): (SetId, &[u8]),
+    experiment: &Experiment,
+) -> Result<Evaluation, RunError> {
+    engine.set_state(&checkpoint.state)?;
+    if let Some(exposure) = &checkpoint.exposure {
+        engine.set_exposure(exposure)?;
+    }
+    let key = train::evaluation_key(experiment.seed, checkpoint.position.step);
+    Ok(train::evaluate(engine, test, labels, experiment.train.batch, key)?)
 }
 
 /// Passes news on and keeps the records.
