@@ -205,7 +205,7 @@ impl Detectors {
     }
 }
 
-/// `a / b`, and 0 where there is no light to divide by.
+/// `a / b`, and 0 where there is no light to divide by. NaN stays NaN: a broken field must not pass for darkness.
 fn ratio(a: f64, b: f64) -> f64 {
-    if b > 0.0 { a / b } else { 0.0 }
+    if b == 0.0 { 0.0 } else { a / b }
 }
