@@ -129,12 +129,6 @@ pub(super) fn state(state: &State, p: &Program) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// The state in standard layout.
-pub(super) fn contiguous(state: &State) -> State {
-    let each = |arrays: &[Array2<f32>]| arrays.iter().map(|a| a.as_standard_layout().into_owned()).collect();
-    State { phases: each(&state.phases), first: each(&state.first), second: each(&state.second) }
-}
-
 /// The images of a batch.
 pub(super) fn batch<'a>(
     sets: &'a [ImageSet],

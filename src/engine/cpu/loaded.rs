@@ -1,8 +1,6 @@
 //! A program in the engine's precision, with plans and scratch.
 
-use num_complex::Complex;
-use num_traits::Zero;
-
+use super::buffer::{Buffer, Layout};
 use super::encode::Encoder;
 use super::measure::Sensor;
 use super::modulator::Response;
@@ -18,21 +16,22 @@ pub(super) const SLOTS: usize = 16;
 pub(super) struct Hop<T> {
     pub(super) mask: Option<usize>,
     pub(super) transfer: usize,
-    pub(super) after: Option<Vec<Complex<T>>>,
+    pub(super) after: Option<Buffer<T>>,
     pub(super) error_transfer: usize,
-    pub(super) error_before: Option<Vec<Complex<T>>>,
-    pub(super) error_after: Option<Vec<Complex<T>>>,
+    pub(super) error_before: Option<Buffer<T>>,
+    pub(super) error_after: Option<Buffer<T>>,
 }
 
 /// Everything that does not change from step to step, and the masks, which do once per update.
 pub(super) struct Loaded<T: Real> {
-    pub(super) shape: [usize; 2],
+    /// Order of pixels in all arrays.
+    pub(super) layout: Layout,
     /// Knows the transfer functions, by the numbers the program gives them.
     pub(super) transform: Box<dyn Transform<T>>,
     pub(super) encoder: Encoder<T>,
     pub(super) hops: Vec<Hop<T>>,
     pub(super) responses: Vec<Response<T>>,
-    pub(super) masks: Vec<Vec<Complex<T>>>,
+    pub(super) masks: Vec<Buffer<T>>,
     pub(super) detectors: Detectors,
     pub(super) sensor: Option<Sensor>,
     pub(super) relay: Relay,
@@ -41,55 +40,49 @@ pub(super) struct Loaded<T: Real> {
 
 impl<T: Real> Loaded<T> {
     pub(super) fn new(program: &Program) -> Self {
-        let [rows, cols] = program.shape;
         let flat = Exposure { data: vec![1.0; program.hops.len()], error: vec![1.0; program.hops.len()] };
-        let hop = |h: &crate::engine::Hop| Hop {
-            mask: h.mask,
-            transfer: h.transfer,
-            after: h.after.as_ref().map(|a| super::convert(a)),
-            error_transfer: h.error.transfer,
-            error_before: h.error.before.as_ref().map(|a| super::convert(a)),
-            error_after: h.error.after.as_ref().map(|a| super::convert(a)),
-        };
         let mut transform = transform(program.shape, program.padded);
         for h in &program.transfers {
             transform.add_transfer(h);
         }
+        let layout = transform.layout();
+        let array = |a: &Option<std::sync::Arc<_>>| a.as_ref().map(|a| layout.complex(a));
+        let hop = |h: &crate::engine::Hop| Hop {
+            mask: h.mask,
+            transfer: h.transfer,
+            after: array(&h.after),
+            error_transfer: h.error.transfer,
+            error_before: array(&h.error.before),
+            error_after: array(&h.error.after),
+        };
         Self {
-            shape: program.shape,
+            layout,
             transform,
-            encoder: Encoder::new(&program.input),
+            encoder: Encoder::new(&program.input, layout),
             hops: program.hops.iter().map(hop).collect(),
-            responses: program.masks.iter().map(Response::new).collect(),
-            masks: vec![vec![Complex::new(T::of(1.0), T::of(0.0)); rows * cols]; program.masks.len()],
-            detectors: Detectors::new(&program.readout),
+            responses: program.masks.iter().map(|m| Response::new(m, layout)).collect(),
+            masks: vec![Buffer::zeros(2 * layout.pixels()); program.masks.len()],
+            detectors: Detectors::new(&program.readout, layout),
             sensor: program.camera.as_ref().map(Sensor::new),
             relay: program.relay,
             exposure: flat,
         }
     }
-
-    pub(super) fn pixels(&self) -> usize {
-        self.shape[0] * self.shape[1]
-    }
-
-    /// Pixels of a block of rows.
-    pub(super) fn block_pixels(&self) -> usize {
-        self.transform.block_rows() * self.shape[1]
-    }
 }
 
 /// Scratch of one thread: one sample passes through here at a time and stays in cache.
 pub(super) struct Workspace<T> {
-    pub(super) work: Vec<Complex<T>>,
-    pub(super) scratch: Vec<Complex<T>>,
-    /// A block of rows on its way out of or into the transform.
-    pub(super) rows: Vec<Complex<T>>,
-    /// The same block as it was measured.
-    pub(super) measured: Vec<Complex<T>>,
+    pub(super) work: Buffer<T>,
+    pub(super) scratch: Buffer<T>,
+    /// Scratch of the encoder.
+    pub(super) gray: Buffer<T>,
+    /// A block of rows that passes on, where it is not what was measured.
+    pub(super) rows: Buffer<T>,
+    /// A block of the error as it was measured.
+    pub(super) measured: Buffer<T>,
     /// Recorded `U_0 ..= U_L`.
-    pub(super) fields: Vec<Vec<Complex<T>>>,
-    pub(super) source: Vec<Complex<T>>,
+    pub(super) fields: Vec<Buffer<T>>,
+    pub(super) source: Buffer<T>,
     /// Mean of `|E_l|^2` per hop, of the last error pass without noise.
     pub(super) error_power: Vec<f64>,
     pub(super) reading: Reading,
@@ -97,14 +90,16 @@ pub(super) struct Workspace<T> {
 
 impl<T: Real> Workspace<T> {
     pub(super) fn new(program: &Program, loaded: &Loaded<T>) -> Self {
-        let empty = vec![Complex::zero(); loaded.pixels()];
+        let field = || Buffer::zeros(2 * loaded.layout.pixels());
+        let block = || Buffer::zeros(2 * loaded.layout.block_pixels());
         Self {
-            work: vec![Complex::zero(); loaded.transform.work_len()],
-            scratch: vec![Complex::zero(); loaded.transform.scratch_len()],
-            rows: vec![Complex::zero(); loaded.block_pixels()],
-            measured: vec![Complex::zero(); loaded.block_pixels()],
-            fields: vec![empty.clone(); program.hops.len() + 1],
-            source: empty,
+            work: Buffer::zeros(loaded.transform.work_len()),
+            scratch: Buffer::zeros(loaded.transform.scratch_len()),
+            gray: Buffer::zeros(loaded.encoder.scratch_len()),
+            rows: block(),
+            measured: block(),
+            fields: (0..=program.hops.len()).map(|_| field()).collect(),
+            source: field(),
             error_power: vec![0.0; program.hops.len()],
             reading: Reading::new(&program.readout),
         }
@@ -113,16 +108,17 @@ impl<T: Real> Workspace<T> {
     /// Bytes of one workspace.
     pub(super) fn bytes(program: &Program) -> usize {
         let t = transform::<T>(program.shape, program.padded);
-        let [rows, cols] = program.shape;
-        let fields = (program.hops.len() + 2) * rows * cols;
-        let numbers = t.work_len() + t.scratch_len() + 2 * t.block_rows() * cols + fields;
-        numbers * size_of::<Complex<T>>()
+        let layout = t.layout();
+        let fields = (program.hops.len() + 2) * layout.pixels();
+        let gray = (2 + layout.lanes) * program.input.window[1];
+        let numbers = t.work_len() + t.scratch_len() + gray + 4 * layout.block_pixels() + 2 * fields;
+        numbers * size_of::<T>()
     }
 }
 
 /// Sums of some samples' gradients and readings.
 pub(super) struct Slot<T> {
-    pub(super) gradients: Vec<Vec<T>>,
+    pub(super) gradients: Vec<Buffer<T>>,
     pub(super) loss: f64,
     pub(super) correct: u64,
 }

@@ -1,7 +1,6 @@
 //! Measurement of a complex field by four-step phase shifting, with noise; see [`Camera`].
 
-use num_complex::Complex;
-
+use super::buffer::{Layout, by_lanes};
 use super::real::{Real, wide};
 use crate::device::noise;
 use crate::engine::Camera;
@@ -57,26 +56,46 @@ pub(super) struct NoiseKey {
     pub(super) stage: u32,
 }
 
+/// Measures a block of rows in place; `scale` is the expected rms of the field.
+pub(super) fn measure<T: Real>(
+    rows: &mut [T],
+    layout: Layout,
+    block: usize,
+    scale: f64,
+    sensor: &Sensor,
+    key: NoiseKey,
+) {
+    if scale > 0.0 {
+        by_lanes!(layout.lanes, measure_lanes::<T>(rows, layout, block, scale, sensor, key));
+    }
+}
+
 wide! {
-    /// Measures pixels in place. `first` is the number of the first, `scale` the expected rms of the field.
-    ///
     /// Step by step over small arrays, because only plain loops vectorise.
-    pub(super) fn measure<T: Real>(field: &mut [Complex<T>], first: usize, scale: f64, sensor: &Sensor, key: NoiseKey) {
-        if scale <= 0.0 {
-            return;
-        }
+    fn measure_lanes<T: Real, const L: usize>(
+        rows: &mut [T],
+        layout: Layout,
+        block: usize,
+        scale: f64,
+        sensor: &Sensor,
+        key: NoiseKey,
+    ) {
         let inverse = (1.0 / scale) as f32;
         let back = (scale / (4.0 * f64::from(sensor.reference) * f64::from(sensor.electrons))) as f32;
         let (r, e) = (sensor.reference, sensor.electrons);
         let mut words = [[0_u32; CHUNK]; 4];
         let mut normal = [[0.0_f32; CHUNK]; 4];
         let (mut re, mut im, mut sum) = ([0.0_f32; CHUNK], [0.0_f32; CHUNK], [0.0_f32; CHUNK]);
-        for (k, part) in field.chunks_mut(CHUNK).enumerate() {
+        let columns = CHUNK / L;
+        for (k, part) in rows.chunks_mut(2 * CHUNK).enumerate() {
             // 1. Random words, then normal numbers, of the chunk.
-            let start = (first + k * CHUNK) as u32;
+            let start = (block * L * layout.cols + k * columns) as u32;
             let [a, b, c, d] = &mut words;
-            for i in 0..CHUNK {
-                [a[i], b[i], c[i], d[i]] = noise::words(key.step, start.wrapping_add(i as u32), key.sample, key.stage);
+            for x in 0..columns {
+                for l in 0..L {
+                    let (i, pixel) = (x * L + l, start + x as u32 + (l * layout.cols) as u32);
+                    [a[i], b[i], c[i], d[i]] = noise::words(key.step, pixel, key.sample, key.stage);
+                }
             }
             for j in [0, 2] {
                 for i in 0..CHUNK {
@@ -84,9 +103,11 @@ wide! {
                 }
             }
             // 2. The field in units of its expected rms.
-            for (i, u) in part.iter().enumerate() {
-                re[i] = u.re.wide() as f32 * inverse;
-                im[i] = u.im.wide() as f32 * inverse;
+            for (x, u) in part.chunks_exact(2 * L).enumerate() {
+                for l in 0..L {
+                    re[x * L + l] = u[l].wide() as f32 * inverse;
+                    im[x * L + l] = u[L + l].wide() as f32 * inverse;
+                }
             }
             for i in 0..CHUNK {
                 sum[i] = re[i] * re[i] + im[i] * im[i] + r * r;
@@ -100,8 +121,11 @@ wide! {
                     part[i] = (bright - dark) * back;
                 }
             }
-            for (i, u) in part.iter_mut().enumerate() {
-                *u = Complex::new(T::of(f64::from(re[i])), T::of(f64::from(im[i])));
+            for (x, u) in part.chunks_exact_mut(2 * L).enumerate() {
+                for l in 0..L {
+                    u[l] = T::of(f64::from(re[x * L + l]));
+                    u[L + l] = T::of(f64::from(im[x * L + l]));
+                }
             }
         }
     }

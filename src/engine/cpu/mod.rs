@@ -3,6 +3,7 @@
 //! Samples run in parallel, each passing all layers in one thread's scratch, so that its fields stay in cache; masks,
 //! transfer functions and plans are shared. Gradients are summed in a fixed number of slots, in a fixed order.
 
+mod buffer;
 mod encode;
 mod loaded;
 mod measure;
@@ -11,13 +12,13 @@ mod pixelwise;
 mod readout;
 mod real;
 mod sample;
+mod state;
 mod transform;
 mod update;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ndarray::Array2;
-use num_complex::{Complex, Complex64};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -27,8 +28,11 @@ use super::{
 };
 use crate::device::noise::step_key;
 use crate::optics::Field;
+use buffer::Buffer;
 use loaded::{Loaded, SLOTS, Slot, Workspace};
+use modulator::Spare;
 pub use real::Real;
+use state::Arrays;
 
 /// The CPU engine. `CpuEngine<f32>` is the product, `CpuEngine<f64>` the reference.
 pub struct CpuEngine<T: Real> {
@@ -44,8 +48,8 @@ struct Run<T: Real> {
     loaded: Loaded<T>,
     workspaces: Vec<Mutex<Workspace<T>>>,
     slots: Vec<Slot<T>>,
-    spare: Vec<Vec<Complex<T>>>,
-    state: State,
+    spare: Vec<Spare<T>>,
+    state: Arrays,
     max_batch: usize,
     tally: Tally,
 }
@@ -73,17 +77,18 @@ impl<T: Real> CpuEngine<T> {
         let hops = run.program.hops.len();
         let mut sums = Exposure { data: vec![0.0; hops], error: vec![0.0; hops] };
         let (mut input, mut error) = (0.0, 0.0);
-        let mut gradients = vec![vec![T::of(0.0); run.loaded.pixels()]; run.program.masks.len()];
+        let pixels = run.program.shape[0] * run.program.shape[1];
+        let mut gradients = vec![Buffer::zeros(run.loaded.layout.pixels()); run.program.masks.len()];
         for b in 0..batch.indices.len() {
             let ws = &mut *lock(&run.workspaces[0]);
             let power = run.loaded.encode(set, batch.indices[b], ws);
             sample::data_pass(&run.loaded, ws, power, None);
             input += power;
             for (sum, field) in sums.data.iter_mut().zip(&ws.fields[1..]) {
-                *sum += encode::mean_intensity(field);
+                *sum += pixelwise::mean_intensity(field, pixels);
             }
             let g = run.loaded.error_source(ws, set.labels[batch.indices[b] as usize], power, 1.0);
-            sample::error_pass(&run.loaded, ws, g, None, &mut gradients);
+            sample::error_pass(&run.loaded, ws, g, None, &mut gradients, true);
             error += g;
             for (sum, power) in sums.error.iter_mut().zip(&ws.error_power) {
                 *sum += power;
@@ -116,7 +121,7 @@ impl<T: Real> Loaded<T> {
     fn encode(&self, set: &ImageSet, index: u32, ws: &mut Workspace<T>) -> f64 {
         let size = set.size[0] * set.size[1];
         let start = index as usize * size;
-        self.encoder.encode(&set.pixels[start..start + size], &mut ws.fields[0])
+        self.encoder.encode(&set.pixels[start..start + size], &mut ws.fields[0], &mut ws.gray)
     }
 
     /// Reads the last field and writes `g`; returns the mean of `|g|^2`.
@@ -134,8 +139,8 @@ impl<T: Real> Run<T> {
         let (loaded, workspaces) = (&self.loaded, &self.workspaces);
         let key = step_key(batch.seed, batch.step);
         let share = 1.0 / batch.indices.len() as f64;
-        self.slots.par_iter_mut().enumerate().for_each(|(s, slot)| {
-            slot.gradients.iter_mut().for_each(|g| g.fill(T::of(0.0)));
+        let used = batch.indices.len().min(self.slots.len());
+        self.slots[..used].par_iter_mut().enumerate().for_each(|(s, slot)| {
             (slot.loss, slot.correct) = (0.0, 0);
             let ws = &mut *lock(&workspaces[thread()]);
             for b in (s..batch.indices.len()).step_by(SLOTS) {
@@ -145,7 +150,7 @@ impl<T: Real> Run<T> {
                 let power = loaded.encode(set, index, ws);
                 sample::data_pass(loaded, ws, power, noise);
                 let g = loaded.error_source(ws, label, power, share);
-                sample::error_pass(loaded, ws, g, noise, &mut slot.gradients);
+                sample::error_pass(loaded, ws, g, noise, &mut slot.gradients, b == s);
                 slot.loss += ws.reading.loss;
                 slot.correct += u64::from(ws.reading.prediction == label);
                 keep(b, ws);
@@ -168,13 +173,14 @@ impl<T: Real> Engine for CpuEngine<T> {
     }
 
     fn memory_needed(&self, program: &Program, max_batch: usize) -> u64 {
-        let complex = size_of::<Complex<T>>();
-        let pixels = program.shape[0] * program.shape[1];
+        let complex = 2 * size_of::<T>();
+        let pixels = transform::transform::<T>(program.shape, program.padded).layout().pixels();
         let masks = program.masks.len() * pixels;
         let padded = program.padded[0] * program.padded[1];
         let factors = check::pixel_arrays(program) * pixels * complex;
         let slots = max_batch.min(SLOTS) * masks * size_of::<T>();
-        let state = masks * (3 * size_of::<f32>() + 2 * complex);
+        let spare: usize = program.masks.iter().map(|m| Spare::<T>::bytes(m, pixels)).sum();
+        let state = masks * (3 * size_of::<f32>() + complex) + spare;
         let threads = self.pool.current_num_threads() * Workspace::<T>::bytes(program);
         (program.transfers.len() * padded * complex + factors + slots + state + threads) as u64
     }
@@ -185,17 +191,19 @@ impl<T: Real> Engine for CpuEngine<T> {
         check::host_memory(&self.info.name, needed)?;
         self.run = None;
         let loaded = Loaded::new(program);
-        let pixels = loaded.pixels();
-        let zeros = vec![Array2::zeros((program.shape[0], program.shape[1])); program.masks.len()];
-        let slot =
-            || Slot { gradients: vec![vec![T::of(0.0); pixels]; program.masks.len()], loss: 0.0, correct: 0 };
+        let (layout, masks) = (loaded.layout, program.masks.len());
+        let slot = || Slot {
+            gradients: (0..masks).map(|_| Buffer::zeros(layout.pixels())).collect(),
+            loss: 0.0,
+            correct: 0,
+        };
         let mut run = Run {
             workspaces: (0..self.pool.current_num_threads())
                 .map(|_| Mutex::new(Workspace::new(program, &loaded)))
                 .collect(),
             slots: (0..max_batch.min(SLOTS)).map(|_| slot()).collect(),
-            spare: vec![vec![Complex::new(T::of(0.0), T::of(0.0)); pixels]; program.masks.len()],
-            state: State::fresh(zeros),
+            spare: loaded.responses.iter().map(|r| Spare::new(r, layout.rows * layout.cols)).collect(),
+            state: Arrays::zeros(masks, layout),
             program: program.clone(),
             loaded,
             max_batch,
@@ -218,7 +226,7 @@ impl<T: Real> Engine for CpuEngine<T> {
     fn set_state(&mut self, state: &State) -> Result<(), EngineError> {
         let run = self.run()?;
         check::state(state, &run.program)?;
-        run.state = check::contiguous(state);
+        run.state = Arrays::new(state, run.loaded.layout);
         let pool = &self.pool;
         if let Some(run) = &mut self.run {
             pool.install(|| run.rebuild_masks());
@@ -227,12 +235,13 @@ impl<T: Real> Engine for CpuEngine<T> {
     }
 
     fn state(&mut self) -> Result<State, EngineError> {
-        Ok(self.run()?.state.clone())
+        let run = self.run()?;
+        Ok(run.state.state(run.loaded.layout))
     }
 
     fn masks(&mut self) -> Result<Vec<Field>, EngineError> {
         let run = self.run()?;
-        Ok(run.loaded.masks.iter().map(|m| field(m, run.loaded.shape)).collect())
+        Ok(run.loaded.masks.iter().map(|m| run.loaded.layout.field(m)).collect())
     }
 
     fn set_exposure(&mut self, exposure: &Exposure) -> Result<(), EngineError> {
@@ -252,8 +261,9 @@ impl<T: Real> Engine for CpuEngine<T> {
             update::apply(&run.slots[..used], update, &mut run.state);
             run.rebuild_masks();
         });
-        run.tally.loss += run.slots.iter().map(|s| s.loss).sum::<f64>();
-        run.tally.correct += run.slots.iter().map(|s| s.correct).sum::<u64>();
+        let used = &run.slots[..batch.indices.len().min(run.slots.len())];
+        run.tally.loss += used.iter().map(|s| s.loss).sum::<f64>();
+        run.tally.correct += used.iter().map(|s| s.correct).sum::<u64>();
         run.tally.samples += batch.indices.len() as u64;
         Ok(())
     }
@@ -293,19 +303,21 @@ impl<T: Real> Engine for CpuEngine<T> {
         self.parts(batch)?;
         let set = &self.sets[batch.set.0];
         let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
-        let (shape, hops, n) = (run.loaded.shape, run.loaded.hops.len(), batch.indices.len());
+        let (layout, hops, n) = (run.loaded.layout, run.loaded.hops.len(), batch.indices.len());
         let kept: Vec<Mutex<Vec<Field>>> = (0..n).map(|_| Mutex::new(Vec::new())).collect();
         self.pool.install(|| {
             run.passes(set, batch, |b, ws| {
-                *lock(&kept[b]) = ws.fields.iter().map(|f| field(f, shape)).collect()
+                *lock(&kept[b]) = ws.fields.iter().map(|f| layout.field(f)).collect()
             });
         });
         let samples: Vec<Vec<Field>> =
             kept.into_iter().map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
-        let sum = |m: usize, i: usize| run.slots.iter().map(|s| s.gradients[m][i].wide()).sum::<f64>();
-        let gradient = |m| Array2::from_shape_fn((shape[0], shape[1]), |(r, c)| sum(m, r * shape[1] + c));
+        let used = &run.slots[..n.min(run.slots.len())];
+        let sum = |m: usize, i: usize| used.iter().map(|s| s.gradients[m][i].wide()).sum::<f64>();
+        let gradient =
+            |m| Array2::from_shape_fn((layout.rows, layout.cols), |(r, c)| sum(m, layout.place(r, c)));
         Ok(Trace {
-            loss: run.slots.iter().map(|s| s.loss).sum::<f64>() / n as f64,
+            loss: used.iter().map(|s| s.loss).sum::<f64>() / n as f64,
             gradients: (0..run.program.masks.len()).map(gradient).collect(),
             fields: (0..=hops).map(|l| samples.iter().map(|s| s[l].clone()).collect()).collect(),
         })
@@ -317,9 +329,9 @@ impl<T: Real> Engine for CpuEngine<T> {
         let Some(run) = &self.run else { return Err(check::nothing_loaded(&self.info.name)) };
         let one = |u: &Field| {
             let ws = &mut *lock(&run.workspaces[thread()]);
-            ws.fields[0].copy_from_slice(&convert::<T>(u));
+            run.loaded.layout.write(u, &mut ws.fields[0]);
             sample::data_pass(&run.loaded, ws, 0.0, None);
-            field(&ws.fields[run.loaded.hops.len()], run.loaded.shape)
+            run.loaded.layout.field(&ws.fields[run.loaded.hops.len()])
         };
         Ok(self.pool.install(|| fields.par_iter().map(one).collect()))
     }
@@ -333,18 +345,6 @@ fn thread() -> usize {
 /// A lock whose poison does not matter: workspaces are overwritten by every sample.
 fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An array in the engine's precision, row-major.
-fn convert<T: Real>(field: &Field) -> Vec<Complex<T>> {
-    field.iter().map(|v| Complex::new(T::of(v.re), T::of(v.im))).collect()
-}
-
-fn field<T: Real>(values: &[Complex<T>], [rows, cols]: [usize; 2]) -> Field {
-    Array2::from_shape_fn((rows, cols), |(r, c)| {
-        let v = values[r * cols + c];
-        Complex64::new(v.re.wide(), v.im.wide())
-    })
 }
 
 /// The processor's model name, where the system tells it.

@@ -2,7 +2,9 @@
 
 use num_complex::Complex;
 use num_traits::Zero;
+use rayon::prelude::*;
 
+use super::buffer::{Buffer, Layout, by_lanes};
 use super::real::{Real, wide};
 use crate::engine::{Affine, Modulator};
 
@@ -14,11 +16,38 @@ pub(super) struct Response<T> {
     gain: T,
     leak: T,
     resample: Option<Affine>,
-    factor: Option<Vec<Complex<T>>>,
+    factor: Option<Buffer<T>>,
+}
+
+/// Arrays, row-major, for responses that look at neighbouring pixels.
+pub(super) struct Spare<T> {
+    phases: Vec<T>,
+    smoothed: Vec<T>,
+    values: Vec<Complex<T>>,
+}
+
+impl<T: Real> Spare<T> {
+    /// Scratch for a response; empty where none is used.
+    pub(super) fn new(response: &Response<T>, pixels: usize) -> Self {
+        let real = if response.looks_around() { pixels } else { 0 };
+        let complex = if response.resample.is_some() { pixels } else { 0 };
+        Self {
+            phases: vec![T::of(0.0); real],
+            smoothed: vec![T::of(0.0); real],
+            values: vec![Complex::zero(); complex],
+        }
+    }
+
+    /// Bytes that [`Spare::new`] would take.
+    pub(super) fn bytes(m: &Modulator, pixels: usize) -> usize {
+        let real = if m.crosstalk.len() > 1 || m.resample.is_some() { 2 * pixels } else { 0 };
+        let complex = if m.resample.is_some() { pixels } else { 0 };
+        real * size_of::<T>() + complex * size_of::<Complex<T>>()
+    }
 }
 
 impl<T: Real> Response<T> {
-    pub(super) fn new(m: &Modulator) -> Self {
+    pub(super) fn new(m: &Modulator, layout: Layout) -> Self {
         Self {
             levels: m.levels,
             lut: m.lut.as_ref().map(|l| l.iter().map(|&v| T::of(v)).collect()),
@@ -26,43 +55,119 @@ impl<T: Real> Response<T> {
             gain: T::of((1.0 - m.leak * m.leak).max(0.0).sqrt()),
             leak: T::of(m.leak),
             resample: m.resample,
-            factor: m.factor.as_ref().map(|f| super::convert(f)),
+            factor: m.factor.as_ref().map(|f| layout.complex(f)),
         }
     }
 
-    /// Whether the chain needs a second buffer (neighbourhoods are read).
-    fn plain(&self) -> bool {
-        self.levels.is_none() && self.lut.is_none() && self.kernel.len() < 2 && self.resample.is_none()
+    /// Whether a pixel of the mask depends on other pixels' phases.
+    fn looks_around(&self) -> bool {
+        self.kernel.len() > 1 || self.resample.is_some()
     }
 
-    /// The mask of `phases` (`rows x cols`). `spare` is scratch of the same length as `mask`.
-    pub(super) fn apply(
-        &self,
-        phases: &[f32],
-        [rows, cols]: [usize; 2],
-        mask: &mut [Complex<T>],
-        spare: &mut [Complex<T>],
-    ) {
-        if self.plain() {
-            unit(phases, self.gain, self.leak, mask);
-        } else {
-            for (m, &phi) in mask.iter_mut().zip(phases) {
-                m.re = self.respond(T::of(f64::from(phi)));
+    /// The mask of `phases`, both in the order of `layout`.
+    pub(super) fn apply(&self, phases: &[f32], layout: Layout, mask: &mut [T], spare: &mut Spare<T>) {
+        let block = layout.block_pixels();
+        if self.looks_around() {
+            self.smooth(phases, layout, spare);
+        }
+        let Spare { phases: smooth, values, .. } = spare;
+        if self.resample.is_some() {
+            values.par_chunks_mut(layout.cols).zip(smooth.par_chunks(layout.cols)).for_each(|(values, phases)| {
+                self.light(phases, values);
+            });
+        }
+        let one = |(b, (mask, phases)): (usize, (&mut [T], &[f32]))| {
+            let rows = b * layout.lanes..((b + 1) * layout.lanes).min(layout.rows);
+            match &self.resample {
+                Some(affine) => {
+                    for (lane, row) in rows.enumerate() {
+                        for x in 0..layout.cols {
+                            let v = sample(values, [layout.rows, layout.cols], affine, row, x);
+                            let at = x * 2 * layout.lanes + lane;
+                            (mask[at], mask[at + layout.lanes]) = (v.re, v.im);
+                        }
+                    }
+                }
+                None if self.looks_around() => {
+                    // Phases go where the real parts will be.
+                    for (lane, row) in rows.enumerate() {
+                        for x in 0..layout.cols {
+                            mask[x * 2 * layout.lanes + lane] = smooth[row * layout.cols + x];
+                        }
+                    }
+                    by_lanes!(layout.lanes, unit_in_place::<T>(self.gain, self.leak, mask));
+                }
+                None if self.levels.is_none() && self.lut.is_none() => {
+                    by_lanes!(layout.lanes, unit::<T>(phases, self.gain, self.leak, mask));
+                }
+                None => {
+                    for (x, phases) in phases.chunks_exact(layout.lanes).enumerate() {
+                        for (lane, &phase) in phases.iter().enumerate() {
+                            mask[x * 2 * layout.lanes + lane] = self.respond(T::of(f64::from(phase)));
+                        }
+                    }
+                    by_lanes!(layout.lanes, unit_in_place::<T>(self.gain, self.leak, mask));
+                }
             }
-            if self.kernel.len() > 1 {
-                self.crosstalk(mask, spare, rows, cols);
+            if let Some(factor) = &self.factor {
+                let part = 2 * b * block..2 * (b + 1) * block;
+                super::pixelwise::multiply(layout.lanes, mask, &factor[part]);
             }
-            for m in mask.iter_mut() {
-                let (c, s) = T::cos_sin(m.re);
-                *m = Complex::new(self.gain * c + self.leak, self.gain * s);
+            // Masks let nothing through in the dark rows of the last block.
+            layout.darken(mask, b);
+        };
+        mask.par_chunks_mut(2 * block).zip(phases.par_chunks(block)).enumerate().for_each(one);
+    }
+
+    /// `gain exp(i phase) + leak` of row-major phases.
+    fn light(&self, phases: &[T], values: &mut [Complex<T>]) {
+        for (v, phase) in values.iter_mut().zip(phases) {
+            let (c, s) = T::cos_sin(*phase);
+            *v = Complex::new(self.gain * c + self.leak, self.gain * s);
+        }
+    }
+
+    /// Phases after look-up table and cross-talk, row-major, in `spare.phases`.
+    fn smooth(&self, phases: &[f32], layout: Layout, spare: &mut Spare<T>) {
+        let Spare { phases: out, smoothed, .. } = spare;
+        let cols = layout.cols;
+        let respond = |(row, out): (usize, &mut [T])| {
+            for (x, out) in out.iter_mut().enumerate() {
+                *out = self.respond(T::of(f64::from(phases[layout.place(row, x)])));
             }
-            if let Some(affine) = &self.resample {
-                spare.copy_from_slice(mask);
-                resample(spare, [rows, cols], affine, mask);
+        };
+        out.par_chunks_mut(cols).enumerate().for_each(respond);
+        if self.kernel.len() > 1 {
+            let along = |(to, from): (&mut [T], &[T])| self.along(from, to);
+            smoothed.par_chunks_mut(cols).zip(out.par_chunks(cols)).for_each(along);
+            let across = |(row, to): (usize, &mut [T])| self.across(smoothed, cols, row, to);
+            out.par_chunks_mut(cols).enumerate().for_each(across);
+        }
+    }
+
+    /// Cross-talk within a row, border repeated.
+    fn along(&self, from: &[T], to: &mut [T]) {
+        let last = from.len() - 1;
+        for (x, to) in to.iter_mut().enumerate() {
+            *to = self.kernel[0] * from[x];
+            for (r, &w) in self.kernel.iter().enumerate().skip(1) {
+                *to += w * (from[x.saturating_sub(r)] + from[(x + r).min(last)]);
             }
         }
-        if let Some(factor) = &self.factor {
-            super::pixelwise::multiply(mask, factor);
+    }
+
+    /// Cross-talk between rows, border repeated.
+    fn across(&self, from: &[T], cols: usize, row: usize, to: &mut [T]) {
+        let last = from.len() / cols - 1;
+        let line = |r: usize| &from[r * cols..(r + 1) * cols];
+        for (to, from) in to.iter_mut().zip(line(row)) {
+            *to = self.kernel[0] * *from;
+        }
+        for (r, &w) in self.kernel.iter().enumerate().skip(1) {
+            let (above, below) = (line(row.saturating_sub(r)), line((row + r).min(last)));
+            for ((to, a), b) in to.iter_mut().zip(above).zip(below) {
+                *to += w * (*a + *b);
+            }
         }
     }
 
@@ -82,59 +187,48 @@ impl<T: Real> Response<T> {
         let t = at - T::of(k as f64);
         lut[k] + (lut[k + 1] - lut[k]) * t
     }
+}
 
-    /// Separable smoothing of the phase (kept in the real part), rows then columns, border repeated.
-    fn crosstalk(&self, mask: &mut [Complex<T>], spare: &mut [Complex<T>], rows: usize, cols: usize) {
-        let convolve = |get: &dyn Fn(isize) -> T, i: usize, n: usize| {
-            let clamp = |k: isize| k.clamp(0, n as isize - 1);
-            let mut sum = self.kernel[0] * get(i as isize);
-            for (r, &w) in self.kernel.iter().enumerate().skip(1) {
-                sum += w * (get(clamp(i as isize - r as isize)) + get(clamp(i as isize + r as isize)));
-            }
-            sum
-        };
-        for y in 0..rows {
-            for x in 0..cols {
-                spare[y * cols + x].re = convolve(&|k| mask[y * cols + k as usize].re, x, cols);
-            }
-        }
-        for y in 0..rows {
-            for x in 0..cols {
-                mask[y * cols + x].re = convolve(&|k| spare[k as usize * cols + x].re, y, rows);
+wide! {
+    /// `gain exp(i phase) + leak`.
+    fn unit<T: Real, const L: usize>(phases: &[f32], gain: T, leak: T, mask: &mut [T]) {
+        for (m, phases) in mask.chunks_exact_mut(2 * L).zip(phases.chunks_exact(L)) {
+            for l in 0..L {
+                let (c, s) = T::cos_sin(T::of(f64::from(phases[l])));
+                m[l] = gain * c + leak;
+                m[L + l] = gain * s;
             }
         }
     }
 }
 
 wide! {
-    /// `gain exp(i phase) + leak`.
-    fn unit<T: Real>(phases: &[f32], gain: T, leak: T, mask: &mut [Complex<T>]) {
-        for (m, &phi) in mask.iter_mut().zip(phases) {
-            let (c, s) = T::cos_sin(T::of(f64::from(phi)));
-            *m = Complex::new(gain * c + leak, gain * s);
+    /// The same of phases that are where the real parts will be.
+    fn unit_in_place<T: Real, const L: usize>(gain: T, leak: T, mask: &mut [T]) {
+        for m in mask.chunks_exact_mut(2 * L) {
+            for l in 0..L {
+                let (c, s) = T::cos_sin(m[l]);
+                m[l] = gain * c + leak;
+                m[L + l] = gain * s;
+            }
         }
     }
 }
 
-/// Bilinear sampling at affine positions, zero outside.
-fn resample<T: Real>(from: &[Complex<T>], [rows, cols]: [usize; 2], a: &Affine, to: &mut [Complex<T>]) {
-    let m = a.matrix.map(|row| row.map(T::of));
-    let t = a.offset.map(T::of);
+/// Bilinear sample at the affine position of a pixel, zero outside.
+fn sample<T: Real>(from: &[Complex<T>], [rows, cols]: [usize; 2], a: &Affine, r: usize, c: usize) -> Complex<T> {
     let at = |r: isize, c: isize| {
         let inside = r >= 0 && c >= 0 && (r as usize) < rows && (c as usize) < cols;
         if inside { from[r as usize * cols + c as usize] } else { Complex::zero() }
     };
-    for r in 0..rows {
-        for c in 0..cols {
-            let (rf, cf) = (T::of(r as f64), T::of(c as f64));
-            let y = m[0][0] * rf + m[0][1] * cf + t[0];
-            let x = m[1][0] * rf + m[1][1] * cf + t[1];
-            let (y0, x0) = (y.floor(), x.floor());
-            let (wy, wx) = (y - y0, x - x0);
-            let (i, j) = (y0.wide() as isize, x0.wide() as isize);
-            let one = T::of(1.0);
-            to[r * cols + c] = (at(i, j) * (one - wx) + at(i, j + 1) * wx) * (one - wy)
-                + (at(i + 1, j) * (one - wx) + at(i + 1, j + 1) * wx) * wy;
-        }
-    }
+    let (m, t) = (a.matrix.map(|row| row.map(T::of)), a.offset.map(T::of));
+    let (rf, cf) = (T::of(r as f64), T::of(c as f64));
+    let y = m[0][0] * rf + m[0][1] * cf + t[0];
+    let x = m[1][0] * rf + m[1][1] * cf + t[1];
+    let (y0, x0) = (y.floor(), x.floor());
+    let (wy, wx) = (y - y0, x - x0);
+    let (i, j) = (y0.wide() as isize, x0.wide() as isize);
+    let one = T::of(1.0);
+    (at(i, j) * (one - wx) + at(i, j + 1) * wx) * (one - wy)
+        + (at(i + 1, j) * (one - wx) + at(i + 1, j + 1) * wx) * wy
 }

@@ -1,33 +1,78 @@
-//! Products of complex arrays, pixel by pixel.
+//! Products and sums of complex arrays, pixel by pixel, in the order of [`Layout`](super::buffer::Layout).
 
-use num_complex::Complex;
-
+use super::buffer::by_lanes;
 use super::real::{Real, wide};
 
+/// `a *= b`.
+pub(super) fn multiply<T: Real>(lanes: usize, a: &mut [T], b: &[T]) {
+    by_lanes!(lanes, multiply_lanes::<T>(a, b))
+}
+
+/// `out = a b`.
+pub(super) fn product<T: Real>(lanes: usize, out: &mut [T], a: &[T], b: &[T]) {
+    by_lanes!(lanes, product_lanes::<T>(out, a, b))
+}
+
+/// `e *= mask`, and `gradient += -2 Im(e u)` with the new `e`; `fresh`: the gradient is written, not added to.
+pub(super) fn gather<T: Real>(lanes: usize, e: &mut [T], mask: &[T], u: &[T], gradient: &mut [T], fresh: bool) {
+    by_lanes!(lanes, gather_lanes::<T>(e, mask, u, gradient, fresh))
+}
+
+/// Mean of `|u|^2` over `pixels`, summed in `f64`.
+pub(super) fn mean_intensity<T: Real>(field: &[T], pixels: usize) -> f64 {
+    field.chunks(512).map(squares).sum::<f64>() / pixels as f64
+}
+
 wide! {
-    /// `a *= b`.
-    pub(super) fn multiply<T: Real>(a: &mut [Complex<T>], b: &[Complex<T>]) {
-        for (a, b) in a.iter_mut().zip(b) {
-            *a = Complex::new(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re);
+    /// Sum of squares of a few numbers.
+    fn squares<T: Real>(numbers: &[T]) -> f64 {
+        let mut sums = [T::of(0.0); 8];
+        let mut chunks = numbers.chunks_exact(8);
+        for chunk in &mut chunks {
+            for (sum, v) in sums.iter_mut().zip(chunk) {
+                *sum += *v * *v;
+            }
+        }
+        let rest: T = chunks.remainder().iter().map(|v| *v * *v).sum();
+        (sums.iter().copied().sum::<T>() + rest).wide()
+    }
+}
+
+wide! {
+    fn multiply_lanes<T: Real, const L: usize>(a: &mut [T], b: &[T]) {
+        for (a, b) in a.chunks_exact_mut(2 * L).zip(b.chunks_exact(2 * L)) {
+            for l in 0..L {
+                let (re, im) = (a[l], a[L + l]);
+                a[l] = re * b[l] - im * b[L + l];
+                a[L + l] = re * b[L + l] + im * b[l];
+            }
         }
     }
 }
 
 wide! {
-    /// `out = a * b`.
-    pub(super) fn product<T: Real>(out: &mut [Complex<T>], a: &[Complex<T>], b: &[Complex<T>]) {
-        for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-            *out = Complex::new(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re);
+    fn product_lanes<T: Real, const L: usize>(out: &mut [T], a: &[T], b: &[T]) {
+        for ((out, a), b) in out.chunks_exact_mut(2 * L).zip(a.chunks_exact(2 * L)).zip(b.chunks_exact(2 * L)) {
+            for l in 0..L {
+                out[l] = a[l] * b[l] - a[L + l] * b[L + l];
+                out[L + l] = a[l] * b[L + l] + a[L + l] * b[l];
+            }
         }
     }
 }
 
 wide! {
-    /// `gradient += -2 Im(e u)`.
-    pub(super) fn accumulate<T: Real>(gradient: &mut [T], e: &[Complex<T>], u: &[Complex<T>]) {
+    fn gather_lanes<T: Real, const L: usize>(e: &mut [T], mask: &[T], u: &[T], gradient: &mut [T], fresh: bool) {
         let minus_two = T::of(-2.0);
-        for ((g, e), u) in gradient.iter_mut().zip(e).zip(u) {
-            *g += minus_two * (e.re * u.im + e.im * u.re);
+        let fields = e.chunks_exact_mut(2 * L).zip(mask.chunks_exact(2 * L)).zip(u.chunks_exact(2 * L));
+        for (((e, m), u), g) in fields.zip(gradient.chunks_exact_mut(L)) {
+            for l in 0..L {
+                let re = e[l] * m[l] - e[L + l] * m[L + l];
+                let im = e[l] * m[L + l] + e[L + l] * m[l];
+                (e[l], e[L + l]) = (re, im);
+                let old = if fresh { T::of(0.0) } else { g[l] };
+                g[l] = old + minus_two * (re * u[L + l] + im * u[l]);
+            }
         }
     }
 }

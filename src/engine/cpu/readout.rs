@@ -1,26 +1,30 @@
 //! Detectors, scores, losses and the error source.
 
-use num_complex::Complex;
-use num_traits::Zero;
-
-use super::real::Real;
+use super::buffer::{Layout, by_lanes};
+use super::real::{Real, wide};
 use crate::engine::{Loss, Readout, Scoring};
 
-/// A horizontal run of pixels of one region.
+/// Neighbouring pixels of one region: columns of a block of rows, in some of its lanes.
 #[derive(Clone, Copy)]
 struct Run {
     region: usize,
+    /// Columns, counted through all blocks.
     start: usize,
     end: usize,
+    /// Lane `l` belongs to the region where bit `l` is set.
+    lanes: u8,
 }
 
 /// [`Readout`] as runs of pixels.
 pub(super) struct Detectors {
+    layout: Layout,
     runs: Vec<Run>,
     regions: usize,
     classes: usize,
     scoring: Scoring,
     loss: Loss,
+    /// Targets of [`Loss::Mse`], class after class, in the layout's order; NaN in dark rows.
+    targets: Vec<f32>,
 }
 
 /// What one sample gives.
@@ -49,22 +53,15 @@ impl Reading {
 }
 
 impl Detectors {
-    pub(super) fn new(readout: &Readout) -> Self {
-        let cols = readout.map.ncols();
-        let mut runs: Vec<Run> = Vec::new();
-        for ((r, c), &region) in readout.map.indexed_iter().filter(|(_, region)| **region > 0) {
-            let (region, at) = (usize::from(region) - 1, r * cols + c);
-            match runs.last_mut() {
-                Some(run) if run.region == region && run.end == at && c > 0 => run.end += 1,
-                _ => runs.push(Run { region, start: at, end: at + 1 }),
-            }
-        }
+    pub(super) fn new(readout: &Readout, layout: Layout) -> Self {
         Self {
-            runs,
+            layout,
+            runs: runs(readout, layout),
             regions: readout.regions,
             classes: readout.classes,
             scoring: readout.scoring,
             loss: readout.loss.clone(),
+            targets: targets(readout, layout),
         }
     }
 
@@ -72,7 +69,7 @@ impl Detectors {
     /// `share` the part of the batch mean this sample has.
     pub(super) fn read<T: Real>(
         &self,
-        y: &[Complex<T>],
+        y: &[T],
         label: u8,
         input_power: f64,
         share: f64,
@@ -80,7 +77,7 @@ impl Detectors {
     ) {
         out.energies.fill(0.0);
         for run in &self.runs {
-            out.energies[run.region] += y[run.start..run.end].iter().map(|u| u.norm_sqr()).sum::<T>().wide();
+            out.energies[run.region] += by_lanes!(self.layout.lanes, energy::<T>(*run, y));
         }
         self.score(out);
         let label = usize::from(label);
@@ -89,7 +86,7 @@ impl Detectors {
                 self.cross_entropy(*scale, label, share, out);
                 let norm: f64 =
                     (0..self.regions).map(|r| out.weights[r] * out.weights[r] * out.energies[r]).sum();
-                out.error_power = norm / y.len() as f64;
+                out.error_power = norm / self.pixels();
             }
             Loss::Mse { .. } => self.squares(y, label, input_power, share, out),
         }
@@ -147,62 +144,138 @@ impl Detectors {
         }
     }
 
-    fn squares<T: Real>(
-        &self,
-        y: &[Complex<T>],
-        label: usize,
-        input_power: f64,
-        share: f64,
-        out: &mut Reading,
-    ) {
-        let (mut loss, mut power) = (0.0, 0.0);
-        for (i, u) in y.iter().enumerate() {
-            let intensity = u.norm_sqr().wide();
-            let difference = self.difference(i, intensity, label, input_power);
-            loss += difference * difference;
-            let slope = ratio(2.0 * share * difference, input_power * y.len() as f64);
-            power += slope * slope * intensity;
-        }
-        out.loss = loss / y.len() as f64;
-        out.error_power = power / y.len() as f64;
+    /// Pixels that are there, as a number to divide by.
+    fn pixels(&self) -> f64 {
+        (self.layout.rows * self.layout.cols) as f64
     }
 
-    fn difference(&self, pixel: usize, intensity: f64, label: usize, input_power: f64) -> f64 {
-        let Loss::Mse { targets } = &self.loss else { return 0.0 };
-        let target =
-            targets.as_slice().map_or(0.0, |t| f64::from(t[label * (t.len() / self.classes) + pixel]));
-        ratio(intensity, input_power) - target
+    fn squares<T: Real>(&self, y: &[T], label: usize, input_power: f64, share: f64, out: &mut Reading) {
+        let (mut loss, mut power) = (0.0, 0.0);
+        let slope = ratio(2.0 * share, input_power * self.pixels());
+        self.differences(y, label, input_power, |_, intensity, difference| {
+            loss += difference * difference;
+            power += slope * slope * difference * difference * intensity;
+        });
+        out.loss = loss / self.pixels();
+        out.error_power = power / self.pixels();
+    }
+
+    /// Calls with the place of a pixel's real part, its intensity, and that in units of the mean input less the target.
+    fn differences<T: Real>(&self, y: &[T], label: usize, input_power: f64, mut see: impl FnMut(usize, f64, f64)) {
+        let (lanes, pixels) = (self.layout.lanes, self.layout.pixels());
+        let targets = &self.targets[label * pixels..(label + 1) * pixels];
+        for (x, (y, targets)) in y.chunks_exact(2 * lanes).zip(targets.chunks_exact(lanes)).enumerate() {
+            for (l, target) in targets.iter().enumerate().filter(|(_, t)| !t.is_nan()) {
+                let intensity = (y[l] * y[l] + y[lanes + l] * y[lanes + l]).wide();
+                see(x * 2 * lanes + l, intensity, ratio(intensity, input_power) - f64::from(*target));
+            }
+        }
     }
 
     /// The error source `g = (dL/dI) conj(Y)` of [`Detectors::read`]'s sample.
     pub(super) fn source<T: Real>(
         &self,
-        y: &[Complex<T>],
+        y: &[T],
         reading: &Reading,
         label: u8,
         input_power: f64,
         share: f64,
-        g: &mut [Complex<T>],
+        g: &mut [T],
     ) {
+        g.fill(T::of(0.0));
         match self.loss {
             Loss::CrossEntropy { .. } => {
-                g.fill(Complex::zero());
                 for run in &self.runs {
                     let w = T::of(reading.weights[run.region]);
-                    for (g, y) in g[run.start..run.end].iter_mut().zip(&y[run.start..run.end]) {
-                        *g = y.conj() * w;
-                    }
+                    by_lanes!(self.layout.lanes, conjugate::<T>(*run, w, y, g));
                 }
             }
             Loss::Mse { .. } => {
-                for (i, (g, u)) in g.iter_mut().zip(y).enumerate() {
-                    let difference = self.difference(i, u.norm_sqr().wide(), usize::from(label), input_power);
-                    let slope = ratio(2.0 * share * difference, input_power * y.len() as f64);
-                    *g = u.conj() * T::of(slope);
-                }
+                let slope = ratio(2.0 * share, input_power * self.pixels());
+                let lanes = self.layout.lanes;
+                self.differences(y, usize::from(label), input_power, |at, _, difference| {
+                    let s = T::of(slope * difference);
+                    (g[at], g[at + lanes]) = (y[at] * s, -y[at + lanes] * s);
+                });
             }
         }
     }
+}
+
+wide! {
+    /// Sum of `|y|^2` over a run.
+    fn energy<T: Real, const L: usize>(run: Run, y: &[T]) -> f64 {
+        let mut sums = [T::of(0.0); L];
+        for y in y[2 * L * run.start..2 * L * run.end].chunks_exact(2 * L) {
+            for l in 0..L {
+                sums[l] += y[l] * y[l] + y[L + l] * y[L + l];
+            }
+        }
+        (0..L).filter(|l| run.lanes >> l & 1 == 1).map(|l| sums[l].wide()).sum()
+    }
+}
+
+wide! {
+    /// `g += w conj(y)` over a run; others may have lanes of the same columns.
+    fn conjugate<T: Real, const L: usize>(run: Run, w: T, y: &[T], g: &mut [T]) {
+        let mut weights = [T::of(0.0); L];
+        for l in 0..L {
+            if run.lanes >> l & 1 == 1 {
+                weights[l] = w;
+            }
+        }
+        let part = 2 * L * run.start..2 * L * run.end;
+        for (g, y) in g[part.clone()].chunks_exact_mut(2 * L).zip(y[part].chunks_exact(2 * L)) {
+            for l in 0..L {
+                g[l] += y[l] * weights[l];
+                g[L + l] += -y[L + l] * weights[l];
+            }
+        }
+    }
+}
+
+/// Regions as runs: columns of a block with the same lanes of the same region.
+fn runs(readout: &Readout, layout: Layout) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for block in 0..layout.blocks() {
+        // Runs that the column before belonged to, by region.
+        let mut open: Vec<usize> = Vec::new();
+        for col in 0..layout.cols {
+            let mut here: Vec<(usize, u8)> = Vec::new();
+            for lane in 0..layout.lanes {
+                let region = readout.map.get((block * layout.lanes + lane, col)).copied().unwrap_or(0);
+                if let Some(region) = usize::from(region).checked_sub(1) {
+                    match here.iter_mut().find(|h| h.0 == region) {
+                        Some(h) => h.1 |= 1 << lane,
+                        None => here.push((region, 1 << lane)),
+                    }
+                }
+            }
+            let at = block * layout.cols + col;
+            let mut next = Vec::new();
+            for (region, lanes) in here {
+                let same = |r: &&usize| runs[**r].region == region && runs[**r].lanes == lanes;
+                if let Some(&run) = open.iter().find(same) {
+                    runs[run].end += 1;
+                    next.push(run);
+                } else {
+                    next.push(runs.len());
+                    runs.push(Run { region, start: at, end: at + 1, lanes });
+                }
+            }
+            open = next;
+        }
+    }
+    runs
+}
+
+fn targets(readout: &Readout, layout: Layout) -> Vec<f32> {
+    let Loss::Mse { targets } = &readout.loss else { return Vec::new() };
+    let mut ordered = vec![f32::NAN; readout.classes * layout.pixels()];
+    for ((class, r, c), value) in targets.indexed_iter() {
+        ordered[class * layout.pixels() + layout.place(r, c)] = *value;
+    }
+    ordered
 }
 
 /// `a / b`, and 0 where there is no light to divide by. NaN stays NaN: a broken field must not pass for darkness.

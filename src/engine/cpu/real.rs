@@ -5,7 +5,7 @@ use num_traits::{Float, FloatConst};
 use crate::device::noise;
 
 /// `f32` (the product) or `f64` (the reference).
-pub trait Real: rustfft::FftNum + Float + FloatConst + std::iter::Sum + std::ops::AddAssign {
+pub trait Real: rustfft::FftNum + Float + FloatConst + std::iter::Sum + std::ops::AddAssign + bytemuck::Pod {
     /// `"f32"` or `"f64"`.
     const NAME: &'static str;
     /// Rounds from `f64`.
@@ -56,24 +56,25 @@ impl Real for f64 {
 /// Loops over complex rows gain a factor of two to three from the wider registers; results are the same, since
 /// multiply-adds are not contracted.
 macro_rules! wide {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident<T: Real>($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident<T: Real $(, const $n:ident: usize)?>($($arg:ident: $ty:ty),* $(,)?)
+     $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
-        $vis fn $name<T: Real>($($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name<T: Real $(, const $n: usize)?>($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
-            fn portable<T: Real>($($arg: $ty),*) $(-> $ret)? $body
+            fn portable<T: Real $(, const $n: usize)?>($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2<T: Real>($($arg: $ty),*) $(-> $ret)? {
-                    portable::<T>($($arg),*)
+                fn avx2<T: Real $(, const $n: usize)?>($($arg: $ty),*) $(-> $ret)? {
+                    portable::<T $(, $n)?>($($arg),*)
                 }
                 if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
                     // SAFETY: the processor has just been asked for the features.
-                    return unsafe { avx2::<T>($($arg),*) };
+                    return unsafe { avx2::<T $(, $n)?>($($arg),*) };
                 }
             }
-            portable::<T>($($arg),*)
+            portable::<T $(, $n)?>($($arg),*)
         }
     };
 }

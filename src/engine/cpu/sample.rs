@@ -1,14 +1,11 @@
-//! One sample on its way: data pass and error pass, row block by row block.
+//! One sample on its way: data pass and error pass, block by block of rows.
 
 use std::ops::Range;
 
-use num_complex::Complex;
-use num_traits::Zero;
-
-use super::encode::mean_intensity;
+use super::buffer::Buffer;
 use super::loaded::{Loaded, Workspace};
 use super::measure::{NoiseKey, measure};
-use super::pixelwise::{accumulate, multiply, product};
+use super::pixelwise::{gather, mean_intensity, multiply};
 use super::real::Real;
 use crate::device::noise::{Pass, stage_word};
 use crate::engine::Relay;
@@ -16,132 +13,116 @@ use crate::engine::Relay;
 /// The key of a sample's noise; `None` measures exactly.
 pub(super) type Noise = Option<([u32; 2], u32)>;
 
-/// The blocks of rows and their pixels.
-fn blocks<T: Real>(p: &Loaded<T>) -> impl Iterator<Item = (usize, Range<usize>)> {
-    let (size, pixels) = (p.block_pixels(), p.pixels());
-    (0..pixels.div_ceil(size)).map(move |block| (block, block * size..((block + 1) * size).min(pixels)))
+/// Where a block's complex numbers are.
+fn part<T: Real>(p: &Loaded<T>, block: usize) -> Range<usize> {
+    let len = 2 * p.layout.block_pixels();
+    block * len..(block + 1) * len
+}
+
+/// Where its real numbers are.
+fn real_part<T: Real>(p: &Loaded<T>, block: usize) -> Range<usize> {
+    let len = p.layout.block_pixels();
+    block * len..(block + 1) * len
 }
 
 /// Data pass from `U_0` in `ws.fields[0]` to `U_L`; records every field. `input_power` is the mean of `|U_0|^2`.
 pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_power: f64, noise: Noise) {
     let mask_of = |l: usize| p.hops.get(l).and_then(|h| h.mask).map(|m| &p.masks[m][..]);
-    for (block, pixels) in blocks(p) {
-        let rows = &mut ws.rows[..pixels.len()];
-        through(rows, &ws.fields[0][pixels.clone()], mask_of(0).map(|m| &m[pixels]));
-        send(p, block, rows, &mut ws.work, &mut ws.scratch);
+    // What is measured is not what passes on: light is kept beside its record.
+    let apart = p.sensor.is_some() && noise.is_some() && p.relay == Relay::Optical;
+    for block in 0..p.layout.blocks() {
+        let at = part(p, block);
+        send(p, block, &ws.fields[0][at.clone()], mask_of(0).map(|m| &m[at]), &mut ws.work, &mut ws.scratch);
     }
     for (l, hop) in p.hops.iter().enumerate() {
         p.transform.columns(hop.transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.data[l] * input_power.sqrt();
-        for (block, pixels) in blocks(p) {
-            let rows = &mut ws.rows[..pixels.len()];
-            p.transform.inverse(block, &mut ws.work, rows, &mut ws.scratch);
+        for block in 0..p.layout.blocks() {
+            let at = part(p, block);
+            let record = &mut ws.fields[l + 1][at.clone()];
+            p.transform.inverse(block, &mut ws.work, record, &mut ws.scratch);
             if let Some(after) = &hop.after {
-                multiply(rows, &after[pixels.clone()]);
+                multiply(p.layout.lanes, record, &after[at.clone()]);
             }
-            let record = &mut ws.fields[l + 1][pixels.clone()];
-            record.copy_from_slice(rows);
-            observe(p, record, pixels.start, scale, noise, stage_word(l, Pass::Data));
-            if l + 1 == p.hops.len() {
-                continue;
+            if apart {
+                ws.rows.copy_from_slice(record);
             }
-            let mask = mask_of(l + 1).map(|m| &m[pixels]);
-            match (p.relay, mask) {
-                (Relay::Measured, _) => through(rows, record, mask),
-                (Relay::Optical, Some(mask)) => multiply(rows, mask),
-                (Relay::Optical, None) => {}
+            observe(p, record, block, scale, noise, stage_word(l, Pass::Data));
+            if l + 1 < p.hops.len() {
+                let rows = if apart { &ws.rows[..] } else { record };
+                send(p, block, rows, mask_of(l + 1).map(|m| &m[at]), &mut ws.work, &mut ws.scratch);
             }
-            send(p, block, rows, &mut ws.work, &mut ws.scratch);
         }
     }
 }
 
-/// Error pass from `g` in `ws.source`; adds `-2 Im(E_l V_l)` to `gradients[mask]`. `error_power` is the mean of `|g|^2`.
+/// Error pass from `g` in `ws.source`; adds `-2 Im(E_l V_l)` to `gradients[mask]`, or writes it where the gradients are
+/// `fresh`. `error_power` is the mean of `|g|^2`.
 pub(super) fn error_pass<T: Real>(
     p: &Loaded<T>,
     ws: &mut Workspace<T>,
     error_power: f64,
     noise: Noise,
-    gradients: &mut [Vec<T>],
+    gradients: &mut [Buffer<T>],
+    fresh: bool,
 ) {
     let last = p.hops.len() - 1;
-    for (block, pixels) in blocks(p) {
-        let rows = &mut ws.rows[..pixels.len()];
-        through(rows, &ws.source[pixels.clone()], p.hops[last].error_before.as_ref().map(|b| &b[pixels]));
-        send(p, block, rows, &mut ws.work, &mut ws.scratch);
+    let apart = p.sensor.is_some() && noise.is_some() && p.relay == Relay::Optical;
+    for block in 0..p.layout.blocks() {
+        let at = part(p, block);
+        let before = p.hops[last].error_before.as_ref().map(|b| &b[at.clone()]);
+        send(p, block, &ws.source[at], before, &mut ws.work, &mut ws.scratch);
     }
     for (l, hop) in p.hops.iter().enumerate().rev() {
         p.transform.columns(hop.error_transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.error[l] * error_power.sqrt();
         let mut power = 0.0;
-        for (block, pixels) in blocks(p) {
-            let (rows, measured) = (&mut ws.rows[..pixels.len()], &mut ws.measured[..pixels.len()]);
-            p.transform.inverse(block, &mut ws.work, rows, &mut ws.scratch);
+        for block in 0..p.layout.blocks() {
+            let at = part(p, block);
+            let (rows, measured) = (&mut ws.rows[..], &mut ws.measured[..]);
+            p.transform.inverse(block, &mut ws.work, measured, &mut ws.scratch);
             if let Some(after) = &hop.error_after {
-                multiply(rows, &after[pixels.clone()]);
+                multiply(p.layout.lanes, measured, &after[at.clone()]);
             }
             if noise.is_none() {
                 // Only whoever measures exposures asks, and does so without noise.
-                power += mean_intensity(rows) * rows.len() as f64;
+                power += mean_intensity(measured, 1);
             }
-            measured.copy_from_slice(rows);
-            observe(p, measured, pixels.start, scale, noise, stage_word(l, Pass::Error));
-            if let Some(m) = hop.mask {
-                let mask = &p.masks[m][pixels.clone()];
-                // e_{l-1} = M E_l, and E_l V_l = (M E_l) U_{l-1}: one product serves both.
-                multiply(measured, mask);
-                accumulate(&mut gradients[m][pixels.clone()], measured, &ws.fields[l][pixels.clone()]);
-                if p.relay == Relay::Optical {
-                    multiply(rows, mask);
-                }
-            }
-            if l == 0 {
-                continue;
-            }
-            if p.relay == Relay::Measured {
+            if apart {
                 rows.copy_from_slice(measured);
             }
-            if let Some(before) = &p.hops[l - 1].error_before {
-                multiply(rows, &before[pixels]);
+            observe(p, measured, block, scale, noise, stage_word(l, Pass::Error));
+            if let Some(m) = hop.mask {
+                let (mask, u) = (&p.masks[m][at.clone()], &ws.fields[l][at.clone()]);
+                // e_{l-1} = M E_l, and E_l V_l = (M E_l) U_{l-1}: one product serves both.
+                let gradient = &mut gradients[m][real_part(p, block)];
+                gather(p.layout.lanes, measured, mask, u, gradient, fresh);
+                if apart {
+                    multiply(p.layout.lanes, rows, mask);
+                }
             }
-            send(p, block, rows, &mut ws.work, &mut ws.scratch);
+            if l > 0 {
+                let rows = if apart { rows } else { measured };
+                let before = p.hops[l - 1].error_before.as_ref().map(|b| &b[at]);
+                send(p, block, rows, before, &mut ws.work, &mut ws.scratch);
+            }
         }
-        ws.error_power[l] = power / p.pixels() as f64;
-    }
-}
-
-/// Rows times a mask, or as they are.
-fn through<T: Real>(out: &mut [Complex<T>], rows: &[Complex<T>], mask: Option<&[Complex<T>]>) {
-    match mask {
-        Some(mask) => product(out, rows, mask),
-        None => out.copy_from_slice(rows),
+        ws.error_power[l] = power / (p.layout.rows * p.layout.cols) as f64;
     }
 }
 
 /// Row transforms of a block; a dark block (outside the image or the detectors) needs none.
-fn send<T: Real>(
-    p: &Loaded<T>,
-    block: usize,
-    rows: &[Complex<T>],
-    work: &mut [Complex<T>],
-    scratch: &mut [Complex<T>],
-) {
-    if rows.iter().all(Zero::is_zero) {
+fn send<T: Real>(p: &Loaded<T>, block: usize, rows: &[T], times: Option<&[T]>, work: &mut [T], scratch: &mut [T]) {
+    if rows.iter().all(|v| *v == T::of(0.0)) {
         p.transform.dark(block, work);
     } else {
-        p.transform.forward(block, rows, work, scratch);
+        p.transform.forward(block, rows, times, work, scratch);
     }
 }
 
-fn observe<T: Real>(
-    p: &Loaded<T>,
-    rows: &mut [Complex<T>],
-    first: usize,
-    scale: f64,
-    noise: Noise,
-    stage: u32,
-) {
+fn observe<T: Real>(p: &Loaded<T>, rows: &mut [T], block: usize, scale: f64, noise: Noise, stage: u32) {
     if let (Some(sensor), Some((step, sample))) = (&p.sensor, noise) {
-        measure(rows, first, scale, sensor, NoiseKey { step, sample, stage });
+        measure(rows, p.layout, block, scale, sensor, NoiseKey { step, sample, stage });
+        p.layout.darken(rows, block);
     }
 }

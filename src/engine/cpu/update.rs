@@ -1,34 +1,30 @@
 //! From summed gradients to new phases and masks.
 
-use num_complex::Complex;
 use rayon::prelude::*;
 
 use super::loaded::{Loaded, Slot};
+use super::modulator::Spare;
 use super::real::{Real, wide};
-use crate::engine::{State, Update};
+use super::state::Arrays;
+use crate::engine::Update;
 
 /// Pixels of one unit of parallel work.
 const CHUNK: usize = 4096;
 
 /// Sums the slots in their order and updates the phases.
-pub(super) fn apply<T: Real>(slots: &[Slot<T>], update: Update, state: &mut State) {
+pub(super) fn apply<T: Real>(slots: &[Slot<T>], update: Update, state: &mut Arrays) {
     for m in 0..state.phases.len() {
-        let arrays = (slice(&mut state.phases[m]), slice(&mut state.first[m]), slice(&mut state.second[m]));
-        let chunks = arrays
-            .0
+        let chunks = state.phases[m]
             .par_chunks_mut(CHUNK)
-            .zip(arrays.1.par_chunks_mut(CHUNK))
-            .zip(arrays.2.par_chunks_mut(CHUNK));
+            .zip(state.first[m].par_chunks_mut(CHUNK))
+            .zip(state.second[m].par_chunks_mut(CHUNK));
         chunks.enumerate().for_each(|(k, ((phase, first), second))| {
             let (start, n) = (k * CHUNK, phase.len());
             let mut sums = [T::of(0.0); CHUNK];
             for slot in slots {
                 add(&mut sums[..n], &slot.gradients[m][start..start + n]);
             }
-            let rule = Rule::new(update);
-            for (i, g) in sums[..n].iter().enumerate() {
-                rule.step(g.wide() as f32, &mut phase[i], &mut first[i], &mut second[i]);
-            }
+            step(&Rule::new(update), &sums[..n], phase, first, second);
         });
     }
 }
@@ -83,17 +79,19 @@ wide! {
     }
 }
 
-/// Rebuilds all masks from the phases. `spare` holds one scratch array per mask.
-pub(super) fn masks<T: Real>(p: &mut Loaded<T>, state: &State, spare: &mut [Vec<Complex<T>>]) {
-    let shape = p.shape;
-    let responses = &p.responses;
-    p.masks.par_iter_mut().zip(spare).enumerate().for_each(|(m, (mask, spare))| {
-        if let Some(phases) = state.phases[m].as_slice() {
-            responses[m].apply(phases, shape, mask, spare);
+wide! {
+    /// The update of a chunk.
+    fn step<T: Real>(rule: &Rule, gradient: &[T], phase: &mut [f32], first: &mut [f32], second: &mut [f32]) {
+        for (((g, phase), first), second) in gradient.iter().zip(phase).zip(first).zip(second) {
+            rule.step(g.wide() as f32, phase, first, second);
         }
-    });
+    }
 }
 
-fn slice(a: &mut ndarray::Array2<f32>) -> &mut [f32] {
-    a.as_slice_mut().expect("state arrays are checked to be contiguous when they are set")
+/// Rebuilds all masks from the phases. `spare` holds scratch for each.
+pub(super) fn masks<T: Real>(p: &mut Loaded<T>, state: &Arrays, spare: &mut [Spare<T>]) {
+    let (layout, responses) = (p.layout, &p.responses);
+    p.masks.par_iter_mut().zip(spare).enumerate().for_each(|(m, (mask, spare))| {
+        responses[m].apply(&state.phases[m], layout, mask, spare);
+    });
 }

@@ -1,37 +1,90 @@
-//! Our own transform: eight rows, then eight columns, at a time, each line in its own lane.
+//! Our own transform: eight rows at a time, each in its own lane; then columns, eight by eight lines at a time.
 //!
-//! The work array holds, for every block of eight rows, one packet per frequency. The column pass turns eight by eight
-//! tiles, so that lanes become columns, and turns them back. Lines stay in the first-level cache through all stages.
-
-use num_complex::Complex;
+//! The work array holds, for every block of eight rows, one packet per frequency. A column of `8 B` rows `y = 8 b + l` is
+//! transformed where it lies: first over the blocks `b`, in the lanes that rows have anyway,
+//!
+//! ```text
+//! X[k + B q] = sum_l w_8^(l q) w_8B^(l k) sum_b w_B^(b k) x[8 b + l],   k < B, q < 8
+//! ```
+//!
+//! then over `l`: a tile of eight columns is transposed in registers, transformed, multiplied by the transfer function,
+//! transformed back and transposed back, all between one read and one write. A column pass of 256 rows is three trips
+//! through the first-level cache for each direction less the one that they share.
 
 use super::Transform;
-use super::avx2::{self, Packet, eight, load, pack, product, store, transpose_packets, unpack};
-use super::stockham::{Ends, Part, Stockham};
+use super::kernels::{Edge, Kernels, Middle, Places, Width};
+use super::lanes::Packet;
+use super::plan::{Plan, root};
+use crate::engine::cpu::buffer::Layout;
 use crate::optics::Field;
 
 /// Lines at a time.
 const LANES: usize = 8;
-/// Complex numbers of a packet.
-const PACKET: usize = size_of::<Packet>() / size_of::<Complex<f32>>();
+/// Numbers of a packet.
+const NUMBERS: usize = 2 * LANES;
 
 /// Plans for one shape, and transfer functions column block by column block.
 pub(super) struct Packed {
-    rows: usize,
-    cols: usize,
-    row: Stockham,
-    col: Stockham,
+    layout: Layout,
+    kernels: Kernels,
+    row: Plan,
+    column: Column,
     transfers: Vec<Vec<Packet>>,
 }
 
-impl Packed {
-    /// Plans, unless the processor lacks AVX2 or a length has other factors than 2, 3 and 5.
-    pub(super) fn new(shape: [usize; 2], padded: [usize; 2]) -> Option<Self> {
-        if !avx2::available() {
-            return None;
+/// How columns are transformed.
+enum Column {
+    /// `8 B` rows: the plan of the blocks, and `w_8B^(l k)` in lane `l` for the frequency at every place of the plan.
+    Blocks { plan: Plan, turns: Vec<Packet> },
+    /// Any other number of rows: tiles are transposed first and last.
+    Whole(Plan),
+}
+
+impl Column {
+    fn new(length: usize) -> Option<Self> {
+        if !length.is_multiple_of(LANES) {
+            return Plan::new(length).map(Self::Whole);
         }
-        let (col, row) = (Stockham::new(padded[0])?, Stockham::new(padded[1])?);
-        Some(Self { rows: shape[0], cols: shape[1], row, col, transfers: Vec::new() })
+        let plan = Plan::new(length / LANES)?;
+        let mut turns = vec![Packet::ZERO; plan.length];
+        for (packet, &k) in turns.iter_mut().zip(&plan.order) {
+            for l in 0..LANES {
+                [packet.re[l], packet.im[l]] = root(l * k, length);
+            }
+        }
+        Some(Self::Blocks { plan, turns })
+    }
+
+    /// Packets of eight columns.
+    fn packets(&self) -> usize {
+        match self {
+            Self::Blocks { plan, .. } => plan.length * LANES,
+            Self::Whole(plan) => plan.length.next_multiple_of(LANES),
+        }
+    }
+
+    /// Frequency at place `at` of a column's packets.
+    fn frequency(&self, at: usize) -> usize {
+        match self {
+            Self::Blocks { plan, .. } => plan.order[at / LANES] + plan.length * (at % LANES),
+            Self::Whole(plan) => plan.order[at],
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Blocks { plan, .. } => plan.length * LANES,
+            Self::Whole(plan) => plan.length,
+        }
+    }
+}
+
+impl Packed {
+    /// Plans, unless a length has other factors than 2, 3 and 5.
+    pub(super) fn new(shape: [usize; 2], padded: [usize; 2], kernels: Kernels) -> Option<Self> {
+        let (column, row) = (Column::new(padded[0])?, Plan::new(padded[1])?);
+        let layout = Layout { rows: shape[0], cols: shape[1], lanes: LANES };
+        Some(Self { layout, kernels, row, column, transfers: Vec::new() })
     }
 
     /// Blocks of eight columns.
@@ -44,186 +97,210 @@ impl Packed {
         self.column_blocks() * LANES + 1
     }
 
-    fn row_blocks(&self) -> usize {
-        self.rows.div_ceil(LANES)
-    }
-
-    /// Packets of one of the two line buffers.
-    fn line_packets(&self) -> usize {
-        self.row.length.max(self.col.length).next_multiple_of(LANES) + LANES
-    }
-
-    /// Whether only the lower half of a padded line carries light.
-    fn part(plan: &Stockham, used: usize) -> Part {
-        if 2 * used <= plan.length && plan.prunes() { Part::Half } else { Part::Whole }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    fn forward_avx2(&self, rows: &[Complex<f32>], line: &mut [Packet], a: &mut [Packet], b: &mut [Packet]) {
-        let part = Self::part(&self.row, self.cols);
-        self.pack_rows(rows, a);
-        let end = if part == Part::Half { self.row.length / 2 } else { self.row.length };
-        a[self.cols..end.max(self.cols)].fill(Packet::ZERO);
-        let ends = Ends { from: None, to: Some(line), input: part, output: Part::Whole };
-        self.row.run::<false>(a, b, ends);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    fn inverse_avx2(&self, line: &[Packet], rows: &mut [Complex<f32>], a: &mut [Packet], b: &mut [Packet]) {
-        let output = Self::part(&self.row, self.cols);
-        let in_b =
-            self.row.run::<true>(a, b, Ends { from: Some(line), to: None, input: Part::Whole, output });
-        self.unpack_rows(if in_b { b } else { a }, rows);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    fn columns_avx2(&self, h: &[Packet], work: &mut [Packet], a: &mut [Packet], b: &mut [Packet]) {
-        let (n, part) = (self.col.length, Self::part(&self.col, self.rows));
-        let lit = self.row_blocks() * LANES;
-        for block in 0..self.column_blocks() {
-            for y in 0..self.row_blocks() {
-                let tile = y * self.pitch() + block * LANES;
-                transpose_packets(chunk(work, tile), chunk_mut(a, y * LANES));
-            }
-            a[lit.min(n)..n].fill(Packet::ZERO);
-            let in_b = self.col.run::<false>(a, b, Ends::inside(part, Part::Whole));
-            let (x, y) = if in_b { (&mut *b, &mut *a) } else { (&mut *a, &mut *b) };
-            for (x, h) in x[..n].iter_mut().zip(&h[block * n..(block + 1) * n]) {
-                let v = product(load::<false>(x), load::<false>(h));
-                store::<false>(x, v);
-            }
-            let in_y = self.col.run::<true>(x, y, Ends::inside(Part::Whole, part));
-            let result = if in_y { &*y } else { &*x };
-            for y in 0..self.row_blocks() {
-                let tile = y * self.pitch() + block * LANES;
-                transpose_packets(chunk(result, y * LANES), chunk_mut(work, tile));
-            }
-        }
-    }
-
-    /// Rows, row-major, to packets. Rows that are missing in the last block are dark.
-    #[target_feature(enable = "avx2,fma")]
-    fn pack_rows(&self, rows: &[Complex<f32>], to: &mut [Packet]) {
-        let floats: &[f32] = bytemuck::cast_slice(rows);
-        let (width, whole) = (2 * self.cols, self.cols / LANES);
-        let count = rows.len() / self.cols;
-        for x in 0..whole {
-            let dark = &[0.0; 16];
-            let tile = eight!(R => match floats.get(R * width + 16 * x..).and_then(|f| f.first_chunk()) {
-                Some(row) if R < count => row,
-                _ => dark,
-            });
-            pack(tile, chunk_mut(to, x * LANES));
-        }
-        for x in whole * LANES..self.cols {
-            to[x] = Packet::ZERO;
-            for r in 0..count {
-                to[x].re[r] = rows[r * self.cols + x].re;
-                to[x].im[r] = rows[r * self.cols + x].im;
-            }
-        }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    fn unpack_rows(&self, from: &[Packet], rows: &mut [Complex<f32>]) {
-        let whole = self.cols / LANES;
-        let count = rows.len() / self.cols;
-        let mut tile = [[0.0; 16]; LANES];
-        for x in 0..whole {
-            unpack(chunk(from, x * LANES), &mut tile);
-            for (r, tile) in tile.iter().enumerate().take(count) {
-                let start = r * self.cols + x * LANES;
-                rows[start..start + LANES].copy_from_slice(bytemuck::cast_slice(tile));
-            }
-        }
-        for x in whole * LANES..self.cols {
-            for r in 0..count {
-                rows[r * self.cols + x] = Complex::new(from[x].re[r], from[x].im[r]);
-            }
-        }
+    /// Whether a transform has the lower half of its line lit, exactly.
+    fn half(plan: &Plan, lit: usize) -> bool {
+        2 * lit == plan.length && plan.halves()
     }
 
     /// The line of a block in the work array.
-    fn line<'a>(&self, block: usize, work: &'a mut [Complex<f32>]) -> &'a mut [Packet] {
-        let start = block * self.pitch();
-        &mut packets(work)[start..start + self.pitch()]
+    fn line<'a>(&self, block: usize, work: &'a mut [f32]) -> &'a mut [Packet] {
+        &mut packets_mut(work)[block * self.pitch()..(block + 1) * self.pitch()]
     }
 
-    /// The two line buffers.
-    fn buffers<'a>(&self, scratch: &'a mut [Complex<f32>]) -> (&'a mut [Packet], &'a mut [Packet]) {
-        packets(scratch).split_at_mut(self.line_packets())
+    /// Forward stages of a line in place, from stage number `first` on.
+    ///
+    /// # Safety
+    /// As [`Kernels`].
+    unsafe fn forward_stages(&self, plan: &Plan, first: usize, width: Width, line: Places) {
+        for stage in plan.stages.iter().skip(first) {
+            // SAFETY: the caller's.
+            unsafe { self.kernels.forward(stage, width, line, line, Edge::NONE) }
+        }
+    }
+
+    /// Inverse stages of a line in place, down to stage number `last`.
+    ///
+    /// # Safety
+    /// As [`Kernels`].
+    unsafe fn inverse_stages(&self, plan: &Plan, last: usize, width: Width, line: Places) {
+        for stage in plan.stages.iter().skip(last).rev() {
+            // SAFETY: the caller's.
+            unsafe { self.kernels.inverse(stage, width, line, line, Edge::NONE) }
+        }
+    }
+
+    /// Columns of `8 B` rows, where `blocks` is the plan over `B`.
+    fn block_columns(&self, blocks: &Plan, turns: &[Packet], h: &[Packet], work: &mut [Packet], tile: &mut [Packet]) {
+        let (lit, pitch, packets) = (self.layout.blocks(), self.pitch(), blocks.length * LANES);
+        let half = Self::half(blocks, lit);
+        let direct = (half || lit == blocks.length) && !blocks.stages.is_empty();
+        assert!(tile.len() >= packets && work.len() >= lit * pitch && turns.len() == blocks.length);
+        assert!(h.len() == self.column_blocks() * packets && lit <= blocks.length);
+        for block in 0..self.column_blocks() {
+            let inside = Places { at: tile.as_mut_ptr(), stride: LANES };
+            // SAFETY: eight packets at `8 block` of every one of `lit` lines `pitch` apart, see the assertions.
+            let outside = Places { at: unsafe { work.as_mut_ptr().add(block * LANES) }, stride: pitch };
+            let edge = Edge { half, ..Edge::NONE };
+            if direct {
+                // SAFETY: `outside` has the elements that the first stage reads (`lit` of them), `inside` all.
+                unsafe { self.kernels.forward(&blocks.stages[0], Width::Eight, outside, inside, edge) };
+            } else {
+                for b in 0..lit {
+                    let at = b * pitch + block * LANES;
+                    tile[b * LANES..(b + 1) * LANES].copy_from_slice(&work[at..at + LANES]);
+                }
+                tile[lit * LANES..packets].fill(Packet::ZERO);
+            }
+            let inside = Places { at: tile.as_mut_ptr(), stride: LANES };
+            let middle = Middle {
+                tiles: tile.as_mut_ptr(),
+                count: blocks.length,
+                turns: turns.as_ptr(),
+                transfer: h[block * packets..].as_ptr(),
+            };
+            let skip = usize::from(direct);
+            // SAFETY: the tile has `length` elements of eight packets, the transfer function and the turns as many.
+            unsafe {
+                self.forward_stages(blocks, skip, Width::Eight, inside);
+                self.kernels.middle(middle);
+                self.inverse_stages(blocks, skip, Width::Eight, inside);
+            }
+            if direct {
+                // SAFETY: as on the way in.
+                unsafe { self.kernels.inverse(&blocks.stages[0], Width::Eight, inside, outside, edge) };
+            } else {
+                for b in 0..lit {
+                    let at = b * pitch + block * LANES;
+                    work[at..at + LANES].copy_from_slice(&tile[b * LANES..(b + 1) * LANES]);
+                }
+            }
+        }
+    }
+
+    /// Columns of any other number of rows.
+    fn whole_columns(&self, plan: &Plan, h: &[Packet], work: &mut [Packet], tile: &mut [Packet]) {
+        let (lit, pitch, packets) = (self.layout.blocks(), self.pitch(), plan.length.next_multiple_of(LANES));
+        assert!(tile.len() >= packets.max(lit * LANES) && work.len() >= lit * pitch);
+        assert!(h.len() == self.column_blocks() * packets);
+        for block in 0..self.column_blocks() {
+            let inside = Places { at: tile.as_mut_ptr(), stride: LANES };
+            // SAFETY: as in `block_columns`; the tile has `lit` times eight packets.
+            unsafe {
+                let outside = Places { at: work.as_mut_ptr().add(block * LANES), stride: pitch };
+                self.kernels.transpose(outside, inside, lit);
+            }
+            tile[self.layout.rows..packets.max(self.layout.rows)].fill(Packet::ZERO);
+            let line = Places { at: tile.as_mut_ptr(), stride: 1 };
+            let h = h[block * packets..].as_ptr();
+            // SAFETY: the tile has a line of packets, the transfer function as many.
+            unsafe {
+                self.forward_stages(plan, 0, Width::One, line);
+                self.kernels.product(tile.as_ptr(), h, tile.as_mut_ptr(), plan.length);
+                self.inverse_stages(plan, 0, Width::One, line);
+                let outside = Places { at: work.as_mut_ptr().add(block * LANES), stride: pitch };
+                self.kernels.transpose(Places { at: tile.as_mut_ptr(), stride: LANES }, outside, lit);
+            }
+        }
     }
 }
 
-/// The aligned packets in a plain array, which is one packet longer than they need.
-fn packets(plain: &mut [Complex<f32>]) -> &mut [Packet] {
-    bytemuck::pod_align_to_mut(plain).1
+/// Numbers as packets; they come from buffers, which begin with a cache line.
+fn packets(numbers: &[f32]) -> &[Packet] {
+    bytemuck::cast_slice(numbers)
 }
 
-fn chunk(p: &[Packet], at: usize) -> &[Packet; LANES] {
-    p[at..].first_chunk().expect("buffers are whole multiples of eight packets")
-}
-
-fn chunk_mut(p: &mut [Packet], at: usize) -> &mut [Packet; LANES] {
-    p[at..].first_chunk_mut().expect("buffers are whole multiples of eight packets")
+fn packets_mut(numbers: &mut [f32]) -> &mut [Packet] {
+    bytemuck::cast_slice_mut(numbers)
 }
 
 impl Transform<f32> for Packed {
-    fn block_rows(&self) -> usize {
-        LANES
+    fn layout(&self) -> Layout {
+        self.layout
     }
 
     fn work_len(&self) -> usize {
-        (self.row_blocks() * self.pitch() + LANES) * PACKET
+        self.layout.blocks() * self.pitch() * NUMBERS
     }
 
     fn scratch_len(&self) -> usize {
-        (2 * self.line_packets() + 1) * PACKET
+        self.column.packets().max(self.layout.blocks() * LANES) * NUMBERS
     }
 
     fn add_transfer(&mut self, h: &Field) -> usize {
-        let (n, scale) = (self.col.length, 1.0 / h.len() as f64);
+        let (n, scale) = (self.column.packets(), 1.0 / h.len() as f64);
         let mut packed = vec![Packet::ZERO; self.column_blocks() * n];
-        for ((y, x), v) in h.indexed_iter() {
-            let packet = &mut packed[x / LANES * n + y];
-            packet.re[x % LANES] = (v.re * scale) as f32;
-            packet.im[x % LANES] = (v.im * scale) as f32;
+        for (x, &fx) in self.row.order.iter().enumerate() {
+            for y in 0..self.column.length() {
+                let v = h[[self.column.frequency(y), fx]];
+                let packet = &mut packed[x / LANES * n + y];
+                packet.re[x % LANES] = (v.re * scale) as f32;
+                packet.im[x % LANES] = (v.im * scale) as f32;
+            }
         }
         self.transfers.push(packed);
         self.transfers.len() - 1
     }
 
-    fn forward(
-        &self,
-        block: usize,
-        rows: &[Complex<f32>],
-        work: &mut [Complex<f32>],
-        scratch: &mut [Complex<f32>],
-    ) {
-        let (a, b) = self.buffers(scratch);
-        // SAFETY: `new` has found AVX2 and FMA.
-        unsafe { self.forward_avx2(rows, self.line(block, work), a, b) }
+    fn forward(&self, block: usize, rows: &[f32], times: Option<&[f32]>, work: &mut [f32], _scratch: &mut [f32]) {
+        let (cols, rows, times) = (self.layout.cols, packets(rows), times.map(packets));
+        let line = self.line(block, work);
+        assert!(rows.len() == cols && times.is_none_or(|t| t.len() == cols) && line.len() >= self.row.length);
+        let to = Places { at: line.as_mut_ptr(), stride: 1 };
+        let half = Self::half(&self.row, cols);
+        if (half || cols == self.row.length) && !self.row.stages.is_empty() {
+            let from = Places { at: rows.as_ptr().cast_mut(), stride: 1 };
+            let times = times.map_or(std::ptr::null(), <[Packet]>::as_ptr);
+            // SAFETY: rows and factors have the `cols` elements that are read, the line all that are written; stages do not
+            // write to where they read from when the places differ.
+            unsafe {
+                self.kernels.forward(&self.row.stages[0], Width::One, from, to, Edge { half, times });
+                self.forward_stages(&self.row, 1, Width::One, to);
+            }
+            return;
+        }
+        match times {
+            // SAFETY: all three have `cols` packets.
+            Some(times) => unsafe {
+                self.kernels.product(rows.as_ptr(), times.as_ptr(), line.as_mut_ptr(), cols)
+            },
+            None => line[..cols].copy_from_slice(rows),
+        }
+        line[cols..].fill(Packet::ZERO);
+        let to = Places { at: line.as_mut_ptr(), stride: 1 };
+        // SAFETY: the line has all elements.
+        unsafe { self.forward_stages(&self.row, 0, Width::One, to) }
     }
 
-    fn dark(&self, block: usize, work: &mut [Complex<f32>]) {
+    fn dark(&self, block: usize, work: &mut [f32]) {
         self.line(block, work).fill(Packet::ZERO);
     }
 
-    fn columns(&self, transfer: usize, work: &mut [Complex<f32>], scratch: &mut [Complex<f32>]) {
-        let (a, b) = self.buffers(scratch);
-        // SAFETY: `new` has found AVX2 and FMA.
-        unsafe { self.columns_avx2(&self.transfers[transfer], packets(work), a, b) }
+    fn columns(&self, transfer: usize, work: &mut [f32], scratch: &mut [f32]) {
+        let (h, work, tile) = (&self.transfers[transfer], packets_mut(work), packets_mut(scratch));
+        match &self.column {
+            Column::Blocks { plan, turns } => self.block_columns(plan, turns, h, work, tile),
+            Column::Whole(plan) => self.whole_columns(plan, h, work, tile),
+        }
     }
 
-    fn inverse(
-        &self,
-        block: usize,
-        work: &mut [Complex<f32>],
-        rows: &mut [Complex<f32>],
-        scratch: &mut [Complex<f32>],
-    ) {
-        let (a, b) = self.buffers(scratch);
-        // SAFETY: `new` has found AVX2 and FMA.
-        unsafe { self.inverse_avx2(self.line(block, work), rows, a, b) }
+    fn inverse(&self, block: usize, work: &mut [f32], rows: &mut [f32], _scratch: &mut [f32]) {
+        let (cols, rows) = (self.layout.cols, packets_mut(rows));
+        let line = self.line(block, work);
+        assert!(rows.len() == cols && line.len() >= self.row.length);
+        let from = Places { at: line.as_mut_ptr(), stride: 1 };
+        let half = Self::half(&self.row, cols);
+        if (half || cols == self.row.length) && !self.row.stages.is_empty() {
+            let to = Places { at: rows.as_mut_ptr(), stride: 1 };
+            // SAFETY: as in `forward`.
+            unsafe {
+                self.inverse_stages(&self.row, 1, Width::One, from);
+                self.kernels.inverse(&self.row.stages[0], Width::One, from, to, Edge { half, ..Edge::NONE });
+            }
+        } else {
+            // SAFETY: the line has all elements.
+            unsafe { self.inverse_stages(&self.row, 0, Width::One, from) }
+            rows.copy_from_slice(&line[..cols]);
+        }
+        self.layout.darken::<f32>(bytemuck::cast_slice_mut(rows), block);
     }
 }

@@ -7,7 +7,8 @@ use num_traits::Zero;
 use rustfft::{Fft, FftPlanner};
 
 use super::Transform;
-use crate::engine::cpu::pixelwise::multiply;
+use crate::engine::cpu::buffer::Layout;
+use crate::engine::cpu::pixelwise::{multiply, product};
 use crate::engine::cpu::real::Real;
 use crate::optics::Field;
 
@@ -49,28 +50,30 @@ impl<T: Real> Plain<T> {
         self.long + BLOCK
     }
 
-    fn line<'a>(&self, row: usize, work: &'a mut [Complex<T>]) -> &'a mut [Complex<T>] {
+    fn line<'a>(&self, row: usize, work: &'a mut [T]) -> &'a mut [Complex<T>] {
+        let work: &mut [Complex<T>] = bytemuck::cast_slice_mut(work);
         &mut work[row * self.pitch()..row * self.pitch() + self.long]
     }
 
     /// The part of the scratch that holds a block of columns, and the rest.
-    fn split<'a>(&self, scratch: &'a mut [Complex<T>]) -> (&'a mut [Complex<T>], &'a mut [Complex<T>]) {
+    fn split<'a>(&self, scratch: &'a mut [T]) -> (&'a mut [Complex<T>], &'a mut [Complex<T>]) {
+        let scratch: &mut [Complex<T>] = bytemuck::cast_slice_mut(scratch);
         scratch.split_at_mut(BLOCK * (self.tall + BLOCK))
     }
 }
 
 impl<T: Real> Transform<T> for Plain<T> {
-    fn block_rows(&self) -> usize {
-        1
+    fn layout(&self) -> Layout {
+        Layout { rows: self.rows, cols: self.cols, lanes: 1 }
     }
 
     fn work_len(&self) -> usize {
-        self.rows * self.pitch()
+        2 * self.rows * self.pitch()
     }
 
     fn scratch_len(&self) -> usize {
         let fft = self.row.iter().chain(&self.col).map(|f| f.get_inplace_scratch_len()).max().unwrap_or(0);
-        BLOCK * (self.tall + BLOCK) + fft
+        2 * (BLOCK * (self.tall + BLOCK) + fft)
     }
 
     fn add_transfer(&mut self, h: &Field) -> usize {
@@ -80,25 +83,24 @@ impl<T: Real> Transform<T> for Plain<T> {
         self.transfers.len() - 1
     }
 
-    fn forward(
-        &self,
-        block: usize,
-        rows: &[Complex<T>],
-        work: &mut [Complex<T>],
-        scratch: &mut [Complex<T>],
-    ) {
+    fn forward(&self, block: usize, rows: &[T], times: Option<&[T]>, work: &mut [T], scratch: &mut [T]) {
         let line = self.line(block, work);
-        line[..self.cols].copy_from_slice(rows);
-        line[self.cols..].fill(Complex::zero());
+        let (lit, dark) = line.split_at_mut(self.cols);
+        match times {
+            Some(times) => product(1, bytemuck::cast_slice_mut(lit), rows, times),
+            None => lit.copy_from_slice(bytemuck::cast_slice(rows)),
+        }
+        dark.fill(Complex::zero());
         self.row[0].process_with_scratch(line, self.split(scratch).1);
     }
 
-    fn dark(&self, block: usize, work: &mut [Complex<T>]) {
+    fn dark(&self, block: usize, work: &mut [T]) {
         self.line(block, work).fill(Complex::zero());
     }
 
-    fn columns(&self, transfer: usize, work: &mut [Complex<T>], scratch: &mut [Complex<T>]) {
+    fn columns(&self, transfer: usize, work: &mut [T], scratch: &mut [T]) {
         let h = &self.transfers[transfer];
+        let work: &mut [Complex<T>] = bytemuck::cast_slice_mut(work);
         let (columns, scratch) = self.split(scratch);
         let pitch = self.tall + BLOCK;
         for x0 in (0..self.long).step_by(BLOCK) {
@@ -113,7 +115,8 @@ impl<T: Real> Transform<T> for Plain<T> {
                 let column = &mut columns[c * pitch..c * pitch + self.tall];
                 column[self.rows..].fill(Complex::zero());
                 self.col[0].process_with_scratch(column, scratch);
-                multiply(column, &h[(x0 + c) * self.tall..(x0 + c + 1) * self.tall]);
+                let h = &h[(x0 + c) * self.tall..(x0 + c + 1) * self.tall];
+                multiply::<T>(1, bytemuck::cast_slice_mut(column), bytemuck::cast_slice(h));
                 self.col[1].process_with_scratch(column, scratch);
             }
             for y in 0..self.rows {
@@ -125,15 +128,9 @@ impl<T: Real> Transform<T> for Plain<T> {
         }
     }
 
-    fn inverse(
-        &self,
-        block: usize,
-        work: &mut [Complex<T>],
-        rows: &mut [Complex<T>],
-        scratch: &mut [Complex<T>],
-    ) {
+    fn inverse(&self, block: usize, work: &mut [T], rows: &mut [T], scratch: &mut [T]) {
         let line = self.line(block, work);
         self.row[1].process_with_scratch(line, self.split(scratch).1);
-        rows.copy_from_slice(&line[..self.cols]);
+        rows.copy_from_slice(bytemuck::cast_slice(&line[..self.cols]));
     }
 }

@@ -1,9 +1,12 @@
 //! Our own transform against rustfft, both against the plain definition in `f64`.
 
-use num_complex::{Complex, Complex64};
+use num_complex::Complex64;
 
 use super::plain::Plain;
+use super::kernels::Kernels;
+use super::packed::Packed;
 use super::{Transform, packed};
+use crate::engine::cpu::buffer::Buffer;
 use crate::engine::cpu::real::Real;
 use crate::optics::{Field, propagate};
 
@@ -22,24 +25,37 @@ fn field(shape: [usize; 2], seed: usize) -> Field {
 
 /// All passes on one field; buffers are poisoned first.
 fn run<T: Real>(mut t: Box<dyn Transform<T>>, u: &Field, h: &Field) -> Field {
-    let (rows, cols) = u.dim();
     let id = t.add_transfer(h);
-    let poison = Complex::new(T::of(f64::NAN), T::of(f64::NAN));
-    let (mut work, mut scratch) = (vec![poison; t.work_len()], vec![poison; t.scratch_len()]);
-    let plain: Vec<Complex<T>> = u.iter().map(|v| Complex::new(T::of(v.re), T::of(v.im))).collect();
-    let mut out = vec![poison; plain.len()];
-    let size = t.block_rows() * cols;
-    for (block, rows) in plain.chunks(size).enumerate() {
-        t.forward(block, rows, &mut work, &mut scratch);
+    let layout = t.layout();
+    let poisoned = |len| {
+        let mut buffer = Buffer::<T>::zeros(len);
+        buffer.fill(T::of(f64::NAN));
+        buffer
+    };
+    let (mut work, mut scratch) = (poisoned(t.work_len()), poisoned(t.scratch_len()));
+    let (input, mut out) = (layout.complex::<T>(u), poisoned(2 * layout.pixels()));
+    // Half of the light comes from the factors of the rows.
+    let mut half = Buffer::<T>::zeros(input.len());
+    for column in half.chunks_exact_mut(2 * layout.lanes) {
+        column[..layout.lanes].fill(T::of(0.5));
+    }
+    let size = 2 * layout.block_pixels();
+    for block in 0..layout.blocks() {
+        let part = block * size..(block + 1) * size;
+        let times = (block % 2 == 0).then_some(&half[part.clone()]);
+        let mut rows = input[part].to_vec();
+        if times.is_some() {
+            rows.iter_mut().for_each(|v| *v = *v + *v);
+        }
+        let mut aligned = Buffer::zeros(rows.len());
+        aligned.copy_from_slice(&rows);
+        t.forward(block, &aligned, times, &mut work, &mut scratch);
     }
     t.columns(id, &mut work, &mut scratch);
-    for (block, rows) in out.chunks_mut(size).enumerate() {
-        t.inverse(block, &mut work, rows, &mut scratch);
+    for block in 0..layout.blocks() {
+        t.inverse(block, &mut work, &mut out[block * size..(block + 1) * size], &mut scratch);
     }
-    Field::from_shape_fn((rows, cols), |(r, c)| {
-        let v = out[r * cols + c];
-        Complex64::new(v.re.wide(), v.im.wide())
-    })
+    layout.field(&out)
 }
 
 fn distance(a: &Field, b: &Field) -> f64 {
@@ -63,9 +79,13 @@ fn every_length_of_small_factors_up_to_1200_is_right() {
                     println!("skipped: this processor has no AVX2");
                     return;
                 };
-                let error = distance(&run(own, &u, &h), &propagate(&u, &h));
-                worst = if error > worst.0 { (error, n) } else { worst };
-                assert!(error < TOLERANCE, "{shape:?} on {padded:?}: {error:e}");
+                // Whatever registers the processor has, those of AVX2 are tested too.
+                let few = Kernels::plain().and_then(|k| Packed::new(shape, padded, k)).expect("AVX2 is there");
+                for own in [own, Box::new(few)] {
+                    let error = distance(&run(own, &u, &h), &propagate(&u, &h));
+                    worst = if error > worst.0 { (error, n) } else { worst };
+                    assert!(error < TOLERANCE, "{shape:?} on {padded:?}: {error:e}");
+                }
             }
         }
     }
