@@ -1,8 +1,8 @@
 //! Time and memory of one full training step of the CPU engine: forward, error pass, gradients, Adam.
 //!
 //! The work is that of common PyTorch scripts: `L` phase layers, `L + 1` free-space hops (one in front of the first mask),
-//! ten detector windows, cross-entropy. `cargo bench --bench step -- --n 256 --layers 4 --pad 2 --batch 16` prints one
-//! JSON line: milliseconds (median, minimum, maximum), samples per second, peak resident memory.
+//! ten detector windows, cross-entropy; with `--noise` every field is measured by a noisy camera.
+//! `cargo bench --bench step -- --n 256 --layers 4 --pad 2 --batch 16` prints one JSON line: milliseconds (median, minimum, maximum), samples per second, peak resident memory.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use common::{Setup, batch, prepare, program};
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::engine::{Engine, Hop, Update};
+use ffm_twin::engine::{Camera, Engine, Hop, Update};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -32,6 +32,18 @@ fn main() {
     });
     let lead = Hop { mask: None, ..p.hops[0].clone() };
     p.hops.insert(0, lead);
+    let noise = args.iter().any(|a| a == "--noise");
+    if noise {
+        // The camera of `assets/bench.toml`.
+        p.camera = Some(Camera {
+            electrons: 400.0 * 0.6399,
+            reference: 2.0,
+            read_noise: 2.47,
+            full_well: 10_500.0,
+            adc_bits: 12,
+            pedestal: 60.0,
+        });
+    }
     let mut engine = CpuEngine::<f32>::new(threads).expect("threads");
     let set = prepare(&mut engine, &p, size, 1);
     let indices: Vec<u32> = (0..size as u32).collect();
@@ -53,7 +65,7 @@ fn main() {
     times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
     println!(
-        "{{\"impl\":\"ffm-cpu-f32\",\"n\":{n},\"layers\":{layers},\"pad\":{pad},\"batch\":{size},\"threads\":{threads},\
+        "{{\"impl\":\"ffm-cpu-f32\",\"n\":{n},\"layers\":{layers},\"pad\":{pad},\"batch\":{size},\"threads\":{threads},\"noise\":{noise},\
          \"median_ms\":{median:.3},\"min_ms\":{:.3},\"max_ms\":{:.3},\"reps\":{},\"samples_per_s\":{:.1},\"peak_mib\":{}}}",
         times[0],
         times[times.len() - 1],

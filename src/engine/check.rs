@@ -1,7 +1,5 @@
 //! Checks that both engines make before they touch a device.
 
-use ndarray::Array2;
-
 use super::{Batch, EngineError, Exposure, ImageSet, Program, State};
 use crate::optics::Field;
 

@@ -15,6 +15,8 @@ pub(super) const SLOTS: usize = 16;
 /// A hop with its arrays.
 pub(super) struct Hop<T> {
     pub(super) mask: Option<usize>,
+    /// Whether the error comes to this mask here first: no later hop has it too.
+    pub(super) mask_is_new: bool,
     pub(super) transfer: usize,
     pub(super) after: Option<Buffer<T>>,
     pub(super) error_transfer: usize,
@@ -47,8 +49,9 @@ impl<T: Real> Loaded<T> {
         }
         let layout = transform.layout();
         let array = |a: &Option<std::sync::Arc<_>>| a.as_ref().map(|a| layout.complex(a));
-        let hop = |h: &crate::engine::Hop| Hop {
+        let hop = |(l, h): (usize, &crate::engine::Hop)| Hop {
             mask: h.mask,
+            mask_is_new: program.hops[l + 1..].iter().all(|later| later.mask != h.mask),
             transfer: h.transfer,
             after: array(&h.after),
             error_transfer: h.error.transfer,
@@ -59,7 +62,7 @@ impl<T: Real> Loaded<T> {
             layout,
             transform,
             encoder: Encoder::new(&program.input, layout),
-            hops: program.hops.iter().map(hop).collect(),
+            hops: program.hops.iter().enumerate().map(hop).collect(),
             responses: program.masks.iter().map(|m| Response::new(m, layout)).collect(),
             masks: vec![Buffer::zeros(2 * layout.pixels()); program.masks.len()],
             detectors: Detectors::new(&program.readout, layout),

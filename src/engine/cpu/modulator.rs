@@ -72,9 +72,11 @@ impl<T: Real> Response<T> {
         }
         let Spare { phases: smooth, values, .. } = spare;
         if self.resample.is_some() {
-            values.par_chunks_mut(layout.cols).zip(smooth.par_chunks(layout.cols)).for_each(|(values, phases)| {
-                self.light(phases, values);
-            });
+            values.par_chunks_mut(layout.cols).zip(smooth.par_chunks(layout.cols)).for_each(
+                |(values, phases)| {
+                    self.light(phases, values);
+                },
+            );
         }
         let one = |(b, (mask, phases)): (usize, (&mut [T], &[f32]))| {
             let rows = b * layout.lanes..((b + 1) * layout.lanes).min(layout.rows);
@@ -216,7 +218,13 @@ wide! {
 }
 
 /// Bilinear sample at the affine position of a pixel, zero outside.
-fn sample<T: Real>(from: &[Complex<T>], [rows, cols]: [usize; 2], a: &Affine, r: usize, c: usize) -> Complex<T> {
+fn sample<T: Real>(
+    from: &[Complex<T>],
+    [rows, cols]: [usize; 2],
+    a: &Affine,
+    r: usize,
+    c: usize,
+) -> Complex<T> {
     let at = |r: isize, c: isize| {
         let inside = r >= 0 && c >= 0 && (r as usize) < rows && (c as usize) < cols;
         if inside { from[r as usize * cols + c as usize] } else { Complex::zero() }

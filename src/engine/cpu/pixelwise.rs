@@ -14,7 +14,14 @@ pub(super) fn product<T: Real>(lanes: usize, out: &mut [T], a: &[T], b: &[T]) {
 }
 
 /// `e *= mask`, and `gradient += -2 Im(e u)` with the new `e`; `fresh`: the gradient is written, not added to.
-pub(super) fn gather<T: Real>(lanes: usize, e: &mut [T], mask: &[T], u: &[T], gradient: &mut [T], fresh: bool) {
+pub(super) fn gather<T: Real>(
+    lanes: usize,
+    e: &mut [T],
+    mask: &[T],
+    u: &[T],
+    gradient: &mut [T],
+    fresh: bool,
+) {
     by_lanes!(lanes, gather_lanes::<T>(e, mask, u, gradient, fresh))
 }
 

@@ -67,14 +67,7 @@ impl Detectors {
 
     /// Region energies, scores, loss, and the weights of the error source; `input_power` is the mean of `|U_0|^2`,
     /// `share` the part of the batch mean this sample has.
-    pub(super) fn read<T: Real>(
-        &self,
-        y: &[T],
-        label: u8,
-        input_power: f64,
-        share: f64,
-        out: &mut Reading,
-    ) {
+    pub(super) fn read<T: Real>(&self, y: &[T], label: u8, input_power: f64, share: f64, out: &mut Reading) {
         out.energies.fill(0.0);
         for run in &self.runs {
             out.energies[run.region] += by_lanes!(self.layout.lanes, energy::<T>(*run, y));
@@ -161,7 +154,13 @@ impl Detectors {
     }
 
     /// Calls with the place of a pixel's real part, its intensity, and that in units of the mean input less the target.
-    fn differences<T: Real>(&self, y: &[T], label: usize, input_power: f64, mut see: impl FnMut(usize, f64, f64)) {
+    fn differences<T: Real>(
+        &self,
+        y: &[T],
+        label: usize,
+        input_power: f64,
+        mut see: impl FnMut(usize, f64, f64),
+    ) {
         let (lanes, pixels) = (self.layout.lanes, self.layout.pixels());
         let targets = &self.targets[label * pixels..(label + 1) * pixels];
         for (x, (y, targets)) in y.chunks_exact(2 * lanes).zip(targets.chunks_exact(lanes)).enumerate() {

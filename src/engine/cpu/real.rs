@@ -5,7 +5,9 @@ use num_traits::{Float, FloatConst};
 use crate::device::noise;
 
 /// `f32` (the product) or `f64` (the reference).
-pub trait Real: rustfft::FftNum + Float + FloatConst + std::iter::Sum + std::ops::AddAssign + bytemuck::Pod {
+pub trait Real:
+    rustfft::FftNum + Float + FloatConst + std::iter::Sum + std::ops::AddAssign + bytemuck::Pod
+{
     /// `"f32"` or `"f64"`.
     const NAME: &'static str;
     /// Rounds from `f64`.

@@ -73,7 +73,9 @@ pub(super) fn error_pass<T: Real>(
         let before = p.hops[last].error_before.as_ref().map(|b| &b[at.clone()]);
         send(p, block, &ws.source[at], before, &mut ws.work, &mut ws.scratch);
     }
-    for (l, hop) in p.hops.iter().enumerate().rev() {
+    // Nothing is learned from an error in front of the first mask.
+    let first = p.hops.iter().position(|h| h.mask.is_some()).unwrap_or(0);
+    for (l, hop) in p.hops.iter().enumerate().skip(first).rev() {
         p.transform.columns(hop.error_transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.error[l] * error_power.sqrt();
         let mut power = 0.0;
@@ -96,12 +98,12 @@ pub(super) fn error_pass<T: Real>(
                 let (mask, u) = (&p.masks[m][at.clone()], &ws.fields[l][at.clone()]);
                 // e_{l-1} = M E_l, and E_l V_l = (M E_l) U_{l-1}: one product serves both.
                 let gradient = &mut gradients[m][real_part(p, block)];
-                gather(p.layout.lanes, measured, mask, u, gradient, fresh);
+                gather(p.layout.lanes, measured, mask, u, gradient, fresh && hop.mask_is_new);
                 if apart {
                     multiply(p.layout.lanes, rows, mask);
                 }
             }
-            if l > 0 {
+            if l > first {
                 let rows = if apart { rows } else { measured };
                 let before = p.hops[l - 1].error_before.as_ref().map(|b| &b[at]);
                 send(p, block, rows, before, &mut ws.work, &mut ws.scratch);
@@ -112,7 +114,14 @@ pub(super) fn error_pass<T: Real>(
 }
 
 /// Row transforms of a block; a dark block (outside the image or the detectors) needs none.
-fn send<T: Real>(p: &Loaded<T>, block: usize, rows: &[T], times: Option<&[T]>, work: &mut [T], scratch: &mut [T]) {
+fn send<T: Real>(
+    p: &Loaded<T>,
+    block: usize,
+    rows: &[T],
+    times: Option<&[T]>,
+    work: &mut [T],
+    scratch: &mut [T],
+) {
     if rows.iter().all(|v| *v == T::of(0.0)) {
         p.transform.dark(block, work);
     } else {

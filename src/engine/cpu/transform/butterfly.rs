@@ -40,8 +40,7 @@ fn dft3([a, b, c]: [Lanes; 3]) -> [Lanes; 3] {
 
 #[inline(always)]
 fn dft4<const HALF: bool>([a, b, c, d]: [Lanes; 4]) -> [Lanes; 4] {
-    let (sum, difference, cross_sum, cross) =
-        if HALF { (a, a, b, b) } else { (a + c, a - c, b + d, b - d) };
+    let (sum, difference, cross_sum, cross) = if HALF { (a, a, b, b) } else { (a + c, a - c, b + d, b - d) };
     [sum + cross_sum, difference.sub_i(cross), sum - cross_sum, difference.add_i(cross)]
 }
 

@@ -212,7 +212,13 @@ unsafe fn any_width<const R: usize, const FORWARD: bool>(
 
 /// A stage. The inverse is the mirrored flow, with real and imaginary parts exchanged at both ends.
 #[inline(always)]
-unsafe fn body<const R: usize, const WIDTH: usize, const FORWARD: bool, const HALF: bool, const TIMES: bool>(
+unsafe fn body<
+    const R: usize,
+    const WIDTH: usize,
+    const FORWARD: bool,
+    const HALF: bool,
+    const TIMES: bool,
+>(
     proof: Avx2,
     stage: &Stage,
     from: Places,

@@ -130,7 +130,14 @@ impl Packed {
     }
 
     /// Columns of `8 B` rows, where `blocks` is the plan over `B`.
-    fn block_columns(&self, blocks: &Plan, turns: &[Packet], h: &[Packet], work: &mut [Packet], tile: &mut [Packet]) {
+    fn block_columns(
+        &self,
+        blocks: &Plan,
+        turns: &[Packet],
+        h: &[Packet],
+        work: &mut [Packet],
+        tile: &mut [Packet],
+    ) {
         let (lit, pitch, packets) = (self.layout.blocks(), self.pitch(), blocks.length * LANES);
         let half = Self::half(blocks, lit);
         let direct = (half || lit == blocks.length) && !blocks.stages.is_empty();
@@ -241,7 +248,14 @@ impl Transform<f32> for Packed {
         self.transfers.len() - 1
     }
 
-    fn forward(&self, block: usize, rows: &[f32], times: Option<&[f32]>, work: &mut [f32], _scratch: &mut [f32]) {
+    fn forward(
+        &self,
+        block: usize,
+        rows: &[f32],
+        times: Option<&[f32]>,
+        work: &mut [f32],
+        _scratch: &mut [f32],
+    ) {
         let (cols, rows, times) = (self.layout.cols, packets(rows), times.map(packets));
         let line = self.line(block, work);
         assert!(rows.len() == cols && times.is_none_or(|t| t.len() == cols) && line.len() >= self.row.length);

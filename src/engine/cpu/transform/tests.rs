@@ -2,9 +2,9 @@
 
 use num_complex::Complex64;
 
-use super::plain::Plain;
 use super::kernels::Kernels;
 use super::packed::Packed;
+use super::plain::Plain;
 use super::{Transform, packed};
 use crate::engine::cpu::buffer::Buffer;
 use crate::engine::cpu::real::Real;
@@ -80,7 +80,8 @@ fn every_length_of_small_factors_up_to_1200_is_right() {
                     return;
                 };
                 // Whatever registers the processor has, those of AVX2 are tested too.
-                let few = Kernels::plain().and_then(|k| Packed::new(shape, padded, k)).expect("AVX2 is there");
+                let few =
+                    Kernels::plain().and_then(|k| Packed::new(shape, padded, k)).expect("AVX2 is there");
                 for own in [own, Box::new(few)] {
                     let error = distance(&run(own, &u, &h), &propagate(&u, &h));
                     worst = if error > worst.0 { (error, n) } else { worst };

@@ -1,5 +1,8 @@
 //! Measurement of a complex field by four-step phase shifting, with noise; see [`Camera`].
 
+#[cfg(target_arch = "x86_64")]
+mod vector;
+
 use super::buffer::{Layout, by_lanes};
 use super::real::{Real, wide};
 use crate::device::noise;
@@ -65,9 +68,39 @@ pub(super) fn measure<T: Real>(
     sensor: &Sensor,
     key: NoiseKey,
 ) {
-    if scale > 0.0 {
+    if scale <= 0.0 {
+        return;
+    }
+    if !own(rows, layout, block, scale, sensor, key) {
         by_lanes!(layout.lanes, measure_lanes::<T>(rows, layout, block, scale, sensor, key));
     }
+}
+
+/// Measures with instructions of our own choice, where the processor and the number type have them.
+fn own<T: Real>(
+    rows: &mut [T],
+    layout: Layout,
+    block: usize,
+    scale: f64,
+    sensor: &Sensor,
+    key: NoiseKey,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if let (true, Ok(rows), Some(kernel)) =
+        (layout.lanes == 8, bytemuck::try_cast_slice_mut::<T, f32>(rows), vector::kernel())
+        && size_of::<T>() == size_of::<f32>()
+    {
+        // SAFETY: `kernel` has asked the processor.
+        unsafe { kernel(rows, layout, block, scales(scale, sensor), sensor, key) };
+        return true;
+    }
+    false
+}
+
+/// From field to units of its rms, and from electrons back to field.
+fn scales(scale: f64, sensor: &Sensor) -> [f32; 2] {
+    let unit = 4.0 * f64::from(sensor.reference) * f64::from(sensor.electrons);
+    [(1.0 / scale) as f32, (scale / unit) as f32]
 }
 
 wide! {
@@ -80,8 +113,7 @@ wide! {
         sensor: &Sensor,
         key: NoiseKey,
     ) {
-        let inverse = (1.0 / scale) as f32;
-        let back = (scale / (4.0 * f64::from(sensor.reference) * f64::from(sensor.electrons))) as f32;
+        let [inverse, back] = scales(scale, sensor);
         let (r, e) = (sensor.reference, sensor.electrons);
         let mut words = [[0_u32; CHUNK]; 4];
         let mut normal = [[0.0_f32; CHUNK]; 4];
