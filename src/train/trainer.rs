@@ -175,7 +175,7 @@ impl<'a> Loop<'a> {
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;
             let update = job.config.update(step, batches * job.config.epochs as u64);
-            self.engine.train(Batch { set: job.train, indices, seed: job.seed, step }, update)?;
+            self.engine.train(Batch::whole(job.train, indices, job.seed, step), update)?;
             self.at.batch += 1;
             self.at.step += 1;
             self.effort.samples += indices.len() as u64;
@@ -347,5 +347,5 @@ pub fn measure_exposure(
     };
     let set = engine.upload(&few)?;
     let indices: Vec<u32> = (0..samples.len() as u32).collect();
-    Ok(engine.measure_exposure(Batch { set, indices: &indices, seed: 0, step: 0 })?)
+    Ok(engine.measure_exposure(Batch::whole(set, &indices, 0, 0))?)
 }

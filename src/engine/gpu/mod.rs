@@ -38,6 +38,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use adapters::best_first;
 pub use adapters::{AdapterSummary, Selection, adapters};
 pub use engine::{GpuEngine, GpuOptions};
 pub use kernel::{Kernel, Stage, dump};
