@@ -115,6 +115,12 @@ impl GpuEngine {
         Ok(list)
     }
 
+    /// Destroys the device, as if its driver had failed: whatever comes after is [`EngineError::Lost`]. For tests.
+    #[doc(hidden)]
+    pub fn lose_device(&self) {
+        self.context.destroy();
+    }
+
     /// Bytes that the loaded program takes on the device, counted as its buffers were created; 0 when none is loaded.
     pub fn memory_taken(&self) -> u64 {
         self.run.as_ref().map_or(0, |run| run.bytes)

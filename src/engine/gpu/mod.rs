@@ -19,6 +19,7 @@ mod adapters;
 mod batch;
 mod context;
 mod engine;
+mod faults;
 mod fft;
 mod geometry;
 mod inventory;

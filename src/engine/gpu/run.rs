@@ -184,8 +184,7 @@ impl Run {
     fn throttle(&mut self, context: &Context) -> Result<(), EngineError> {
         while self.pending.len() > AHEAD {
             let oldest = self.pending.pop_front();
-            let poll = PollType::Wait { submission_index: oldest, timeout: None };
-            context.device.poll(poll).map_err(|e| context.failed(e.to_string()))?;
+            context.poll(PollType::Wait { submission_index: oldest, timeout: None })?;
         }
         Ok(())
     }
