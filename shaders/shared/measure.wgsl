@@ -6,7 +6,7 @@ fn measure(u: vec2<f32>, pixel: u32, sample: u32, scale: f32) -> vec2<f32> {
         return vec2<f32>(0.0);
     }
     let v = u / scale;
-    let n = normals(p.key, pixel, sample, p.stage);
+    let n = normals(p.key, pixel, p.offset + sample, p.stage);
     let real = vec2<f32>(p.reference, 0.0);
     let imaginary = real.yx;
     let expected = p.electrons * vec4<f32>(

@@ -3,7 +3,9 @@ struct Params {
     // Noise: the step's key, and the word of the hop and pass.
     key: vec2<u32>,
     stage: u32,
-    // First sample of this chunk (position in the batch), and samples in the chunk.
+    // Position of the batch in a larger one that it is a share of; first sample of this chunk (position in the batch), and
+    // samples in the chunk.
+    offset: u32,
     first: u32,
     count: u32,
     // Groups of samples whose gradients are summed apart; 1 when their sums start afresh.

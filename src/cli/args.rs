@@ -44,8 +44,14 @@ pub(super) struct Common {
 /// Where to compute.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Device {
-    /// auto (a real GPU, otherwise the CPU), cpu, gpu (any adapter), or an index or part of a name from `ffm devices`
-    #[arg(long, default_value = "auto", value_name = "auto|cpu|gpu|INDEX|NAME", help_heading = "Device")]
+    /// auto (a real GPU, otherwise the CPU), cpu, gpu (any adapter), or an index or part of a name from `ffm devices`; several
+    /// with commas (1,2 or gpu,gpu) share every batch
+    #[arg(
+        long,
+        default_value = "auto",
+        value_name = "auto|cpu|gpu|INDEX|NAME[,..]",
+        help_heading = "Device"
+    )]
     pub(super) device: String,
     /// Threads of the CPU engine (0: one per core)
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = threads(), help_heading = "Device")]

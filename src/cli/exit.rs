@@ -58,6 +58,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 
 fn run(error: &RunError) -> Option<u8> {
     match error {
+        RunError::Lost { .. } => Some(DEVICE),
         RunError::Engine(e) => Some(engine(e)),
         RunError::Train(e) => train(e),
         RunError::Io(e) => Some(io(e)),
@@ -72,6 +73,7 @@ fn run(error: &RunError) -> Option<u8> {
 fn train(error: &TrainError) -> Option<u8> {
     match error {
         TrainError::Engine(e) => Some(engine(e)),
+        TrainError::Lost { .. } => Some(DEVICE),
         TrainError::Io(e) => Some(io(e)),
         TrainError::Config { .. } => Some(USAGE),
         TrainError::Diverged { .. } => Some(NUMERICS),

@@ -33,10 +33,8 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::create(args.out.as_deref(), &experiment.name, &hash(&text))?;
     let command = command_line();
     dir.write("config.toml", text.as_bytes())?;
-    dir.write(
-        "env.json",
-        environment_json(&describe(engine.device()), experiment.seed, &command).as_bytes(),
-    )?;
+    let devices: Vec<String> = engine.devices().iter().map(describe).collect();
+    dir.write("env.json", environment_json(&devices, experiment.seed, &command).as_bytes())?;
     run(&experiment, &data, &mut *engine, &dir, command, common)
 }
 
@@ -62,7 +60,13 @@ pub(super) fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
 pub(super) fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn Engine>> {
     let engine = engine::open(&device.device, device.threads)?;
     if !common.quiet {
-        eprintln!("device: {}", describe(engine.device()));
+        let devices = engine.devices();
+        for (k, info) in devices.iter().enumerate() {
+            match devices.len() {
+                1 => eprintln!("device: {}", describe(info)),
+                n => eprintln!("device {} of {n}: {}", k + 1, describe(info)),
+            }
+        }
     }
     Ok(engine)
 }
@@ -132,10 +136,18 @@ fn dry_run(
 ) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
     let twin = system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
-    let bytes = engine.memory_needed(&twin, experiment.batch(data));
+    let memory = engine.memory_by_device(&twin, experiment.batch(data));
+    let bytes = memory.iter().copied().fold(0, u64::saturating_add);
+    let devices = engine.devices();
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let lines: Vec<_> = devices
+        .iter()
+        .zip(&memory)
+        .map(|(info, &b)| format!("# memory {:.1} MiB on {}", mib(b), describe(info)))
+        .collect();
     print(&experiment.to_toml());
     print(&format!(
-        "# {}: {} training and {} test images ({})\n# padded grid {} x {}, method {}\n# memory {:.1} MiB on {}",
+        "# {}: {} training and {} test images ({})\n# padded grid {} x {}, method {}\n{}",
         data.name,
         data.train.len(),
         data.test.len(),
@@ -143,12 +155,12 @@ fn dry_run(
         twin.padded[0],
         twin.padded[1],
         system.method(twin.padded)?.name(),
-        bytes as f64 / f64::from(1 << 20),
-        describe(engine.device())
+        lines.join("\n")
     ));
     if common.json {
         print_json(&serde_json::json!({
             "memory_bytes": bytes,
+            "memory_bytes_by_device": memory,
             "padded": twin.padded,
             "method": system.method(twin.padded)?.name(),
             "train_samples": data.train.len(),

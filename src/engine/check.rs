@@ -1,11 +1,16 @@
 //! Checks that both engines make before they touch a device.
 
-use super::{Batch, EngineError, Exposure, ImageSet, Program, State};
+use super::{Batch, EngineError, Exposure, ImageSet, Program, SetId, State};
 use crate::optics::Field;
 
 /// No program is loaded.
 pub(super) fn nothing_loaded(device: &str) -> EngineError {
     EngineError::Device { device: device.into(), reason: "no program is loaded".into() }
+}
+
+/// An image set that was not uploaded.
+pub(super) fn no_set(known: usize, set: SetId) -> EngineError {
+    shape("image set", format_args!("below {known}"), set.0)
 }
 
 fn shape(
@@ -127,6 +132,14 @@ pub(super) fn state(state: &State, p: &Program) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// What runs at once: something, but no more than was said before.
+pub(super) fn count(what: &str, n: usize, most: usize) -> Result<(), EngineError> {
+    match (1..=most).contains(&n) {
+        true => Ok(()),
+        false => Err(shape(what, format_args!("1..={most}"), n)),
+    }
+}
+
 /// The images of a batch.
 pub(super) fn batch<'a>(
     sets: &'a [ImageSet],
@@ -134,13 +147,13 @@ pub(super) fn batch<'a>(
     p: &Program,
     max_batch: usize,
 ) -> Result<&'a ImageSet, EngineError> {
-    let set = sets
-        .get(batch.set.0)
-        .ok_or_else(|| shape("image set", format!("below {}", sets.len()), batch.set.0))?;
+    let set = sets.get(batch.set.0).ok_or_else(|| no_set(sets.len(), batch.set))?;
     images(set, p)?;
     let n = batch.indices.len();
-    if n == 0 || n > max_batch {
-        return Err(shape("batch size", format!("1..={max_batch}"), n));
+    count("batch size", n, max_batch)?;
+    if batch.first + n > batch.of {
+        let samples = batch.first..batch.first + n;
+        return Err(shape("share of a batch", format!("within {} samples", batch.of), samples));
     }
     match batch.indices.iter().find(|&&i| i as usize >= set.len()) {
         Some(i) => Err(shape("image number", format!("below {}", set.len()), i)),
@@ -163,6 +176,17 @@ pub(super) fn images(set: &ImageSet, p: &Program) -> Result<(), EngineError> {
     }
 }
 
+/// Gradients: one per mask, of its size.
+pub(super) fn gradients(gradients: &[Array2<f32>], p: &Program) -> Result<(), EngineError> {
+    if gradients.len() != p.masks.len() {
+        return Err(shape("number of gradients", p.masks.len(), gradients.len()));
+    }
+    match gradients.iter().position(|g| [g.nrows(), g.ncols()] != p.shape) {
+        Some(m) => Err(shape(format!("gradient of mask {}", m + 1), p.shape, gradients[m].dim())),
+        None => Ok(()),
+    }
+}
+
 /// One level per hop, all positive.
 pub(super) fn exposure(e: &Exposure, hops: usize) -> Result<(), EngineError> {
     for (what, levels) in [("data exposures", &e.data), ("error exposures", &e.error)] {
@@ -175,9 +199,7 @@ pub(super) fn exposure(e: &Exposure, hops: usize) -> Result<(), EngineError> {
 
 /// Fields to propagate.
 pub(super) fn fields(fields: &[Field], p: &Program, max_batch: usize) -> Result<(), EngineError> {
-    if fields.is_empty() || fields.len() > max_batch {
-        return Err(shape("number of fields", format!("1..={max_batch}"), fields.len()));
-    }
+    count("number of fields", fields.len(), max_batch)?;
     fields.iter().try_for_each(|f| array("input field", 0, f, p.shape))
 }
 

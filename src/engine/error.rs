@@ -64,6 +64,14 @@ pub enum EngineError {
         /// The value.
         value: f64,
     },
+    /// The device is gone, and with it all that it held.
+    #[error("{device} was lost: {reason}")]
+    Lost {
+        /// The device.
+        device: String,
+        /// What is known of the cause.
+        reason: String,
+    },
     /// The device failed while running.
     #[error("{device} failed: {reason}")]
     Device {
@@ -72,4 +80,18 @@ pub enum EngineError {
         /// What it said.
         reason: String,
     },
+}
+
+impl EngineError {
+    /// The same error of a device that is named more fully.
+    pub(super) fn on(mut self, name: &str) -> Self {
+        match &mut self {
+            Self::Length { device, .. }
+            | Self::Memory { device, .. }
+            | Self::Lost { device, .. }
+            | Self::Device { device, .. } => name.clone_into(device),
+            Self::NoDevice { .. } | Self::Shape { .. } | Self::NotFinite { .. } => {}
+        }
+        self
+    }
 }

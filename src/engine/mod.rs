@@ -1,8 +1,10 @@
-//! Engines run compiled optical systems on batches: [`cpu`] (portable, and the `f64` reference) and [`gpu`].
+//! Engines run compiled optical systems on batches: [`cpu`] (portable, and the `f64` reference) and [`gpu`]; a [`fleet`]
+//! spreads batches over several of them.
 
 mod check;
 pub mod cpu;
 mod error;
+pub mod fleet;
 pub mod gpu;
 mod program;
 mod select;
@@ -48,7 +50,8 @@ impl ImageSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetId(pub usize);
 
-/// Which samples run, and what their noise is keyed by.
+/// Which samples run, and what their noise is keyed by. A batch may be a share of a larger one that runs on several
+/// engines: then its samples see the noise, and have the weight, that they have in the whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     /// The image set.
@@ -57,8 +60,27 @@ pub struct Batch<'a> {
     pub indices: &'a [u32],
     /// Noise key: run seed.
     pub seed: u64,
-    /// Noise key: step number. The sample key is the position in `indices`.
+    /// Noise key: step number. The sample key is the position in the whole batch.
     pub step: u64,
+    /// Position of the first sample in the whole batch.
+    pub first: usize,
+    /// Samples of the whole batch, of which losses and gradients are means.
+    pub of: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// A whole batch.
+    pub fn whole(set: SetId, indices: &'a [u32], seed: u64, step: u64) -> Self {
+        Self { set, indices, seed, step, first: 0, of: indices.len() }
+    }
+
+    /// The samples `range` of this batch, as a share of it.
+    ///
+    /// # Panics
+    /// When the range is not within the batch.
+    pub fn share(self, range: std::ops::Range<usize>) -> Self {
+        Self { indices: &self.indices[range.clone()], first: self.first + range.start, ..self }
+    }
 }
 
 /// How an update is made.
@@ -132,9 +154,9 @@ pub struct Inference {
 /// Gradients and recorded fields of one batch, for tests, cosines and pictures; never in the training loop.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// Mean loss.
+    /// Mean loss; of a share its part of the whole batch's mean.
     pub loss: f64,
-    /// `dL/dphi`, mean over the batch, one per mask.
+    /// `dL/dphi`, mean over the (whole) batch, one per mask.
     pub gradients: Vec<Array2<f64>>,
     /// `fields[l][b]` is `U_l` of sample `b` as recorded, `l = 0..=L`.
     pub fields: Vec<Vec<Field>>,
@@ -154,10 +176,15 @@ pub struct DeviceInfo {
 }
 
 /// Runs a [`Program`] on batches. Between [`Engine::load`] and the next nothing is allocated per step, and
-/// [`Engine::train`] reads nothing back.
+/// [`Engine::train`] reads nothing back (a [`fleet`] does: its members exchange gradients).
 pub trait Engine: Send {
     /// The device.
     fn device(&self) -> &DeviceInfo;
+
+    /// Every device it runs on: one, but for a [`fleet`].
+    fn devices(&self) -> Vec<DeviceInfo> {
+        vec![self.device().clone()]
+    }
 
     /// The smallest supported transform length that is at least `minimum`.
     ///
@@ -167,6 +194,11 @@ pub trait Engine: Send {
 
     /// Bytes of device memory that [`Engine::load`] would take.
     fn memory_needed(&self, program: &Program, max_batch: usize) -> u64;
+
+    /// The same for each of [`Engine::devices`].
+    fn memory_by_device(&self, program: &Program, max_batch: usize) -> Vec<u64> {
+        vec![self.memory_needed(program, max_batch)]
+    }
 
     /// Uploads a program and allocates all that batches of up to `max_batch` samples need. Phases start at zero.
     ///
@@ -212,6 +244,20 @@ pub trait Engine: Send {
     /// # Errors
     /// Wrong batch sizes, a lost device.
     fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError>;
+
+    /// The first half of a training step: data pass, loss, error pass. Returns `dL/dphi`, one per mask: sums over the
+    /// samples of this batch, divided by the size of the whole one ([`Batch::of`]), so that the shares' add up to the
+    /// mean. Adds to the tally, and waits for the device.
+    ///
+    /// # Errors
+    /// Wrong batch sizes, a lost device.
+    fn gradients(&mut self, batch: Batch<'_>) -> Result<Vec<Array2<f32>>, EngineError>;
+
+    /// The second half of a training step: update by these gradients, new masks.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] when they are not one per mask of its size; a lost device.
+    fn apply(&mut self, gradients: &[Array2<f32>], update: Update) -> Result<(), EngineError>;
 
     /// Takes (and clears) the sums of the steps since the last call. This waits for the device.
     ///

@@ -7,6 +7,8 @@ mod merge;
 pub use config::{DEFAULT, DataConfig, Experiment};
 pub use merge::{SettingsError, read_text, settings};
 
+use std::path::Path;
+
 use crate::data::DataError;
 use crate::engine::EngineError;
 use crate::io::IoError;
@@ -19,6 +21,16 @@ use crate::twin::ConfigError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
+    /// The device was lost; the run folder holds all that is needed to go on.
+    #[error(
+        "{what}. Go on with: ffm resume {run} (once the device is back), or without it: ffm resume {run} --device cpu"
+    )]
+    Lost {
+        /// Which device, when, what is lost with it.
+        what: String,
+        /// The run folder.
+        run: String,
+    },
     /// The engine refused or failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -43,4 +55,19 @@ pub enum RunError {
     /// The report.
     #[error(transparent)]
     Report(#[from] ReportError),
+}
+
+impl RunError {
+    /// After the loss of a device: how the run in this folder goes on.
+    fn resumable(self, run: &Path) -> Self {
+        let lost = matches!(
+            self,
+            Self::Engine(EngineError::Lost { .. })
+                | Self::Train(TrainError::Lost { .. } | TrainError::Engine(EngineError::Lost { .. }))
+        );
+        match lost {
+            true => Self::Lost { what: self.to_string(), run: run.display().to_string() },
+            false => self,
+        }
+    }
 }

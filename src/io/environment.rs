@@ -8,7 +8,8 @@ struct Environment<'a> {
     /// Commit that was built; `unknown` outside a repository.
     commit: &'static str,
     command: &'a str,
-    device: &'a str,
+    /// All devices, each as it was opened.
+    devices: &'a [String],
     seed: u64,
     system: String,
     processors: usize,
@@ -16,12 +17,12 @@ struct Environment<'a> {
 }
 
 /// `env.json` of a run.
-pub fn environment_json(device: &str, seed: u64, command: &str) -> String {
+pub fn environment_json(devices: &[String], seed: u64, command: &str) -> String {
     let environment = Environment {
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("FFM_COMMIT"),
         command,
-        device,
+        devices,
         seed,
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         processors: std::thread::available_parallelism().map_or(1, usize::from),

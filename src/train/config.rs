@@ -29,7 +29,8 @@ pub struct TrainConfig {
     pub epsilon: f64,
     /// First masks.
     pub start: Start,
-    /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides.
+    /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides. When a device is lost, or
+    /// the program killed, as much work at most has to be repeated (and the up to sixteen steps between two looks at a GPU).
     pub checkpoint_minutes: f64,
 }
 

@@ -28,7 +28,7 @@ pub fn evaluate(
     let all: Vec<u32> = (0..labels.len() as u32).collect();
     let (mut predictions, mut loss) = (Vec::with_capacity(labels.len()), 0.0);
     for (k, indices) in all.chunks(batch).enumerate() {
-        let found = engine.infer(Batch { set, indices, seed, step: step + k as u64 })?;
+        let found = engine.infer(Batch::whole(set, indices, seed, step + k as u64))?;
         loss += found.losses.iter().sum::<f64>();
         predictions.extend(found.predictions);
     }

@@ -70,6 +70,24 @@ pub enum TrainError {
         /// What was found, and what to do.
         cause: String,
     },
+    /// The device was lost; the run can go on from its last checkpoint.
+    #[error(
+        "{device} was lost (noticed after step {step} of {steps}): {reason}; the last checkpoint is of step {kept}, so that {} \
+         steps have to be repeated",
+        step.saturating_sub(*kept)
+    )]
+    Lost {
+        /// The device.
+        device: String,
+        /// What is known of the cause.
+        reason: String,
+        /// Steps done when the loss was noticed.
+        step: u64,
+        /// Steps of the stage.
+        steps: u64,
+        /// Steps done at the last checkpoint.
+        kept: u64,
+    },
     /// A checkpoint that does not belong to this run.
     #[error("checkpoint {path}: {problem}")]
     Checkpoint {

@@ -104,8 +104,11 @@ pub struct Outcome {
 
 /// Trains from a checkpoint (a fresh one to begin with) to the end, or until stopped.
 ///
+/// When the device is lost, what is on it is gone; the run goes on from the last checkpoint. A state that was read for a test
+/// becomes one.
+///
 /// # Errors
-/// Settings, engine, files, or divergence.
+/// Settings, engine, files, or divergence; [`TrainError::Lost`] when the device is lost.
 pub fn train(
     engine: &mut dyn Engine,
     job: &Job<'_>,
@@ -114,12 +117,8 @@ pub fn train(
 ) -> Result<Outcome, TrainError> {
     job.config.validate()?;
     let mut run = Loop::begin(engine, job, from)?;
-    while run.at.epoch < job.config.epochs {
-        if !run.epoch(watch)? {
-            return run.finish(true);
-        }
-    }
-    run.finish(false)
+    let ended = run.epochs(watch).and_then(|finished| run.finish(!finished));
+    ended.map_err(|error| run.lost(error, watch))
 }
 
 struct Loop<'a> {
@@ -132,6 +131,10 @@ struct Loop<'a> {
     evaluation: Option<Evaluation>,
     begun: Instant,
     saved: Instant,
+    /// Steps done at the last checkpoint.
+    kept: u64,
+    /// A state that was read from the device but not saved.
+    held: Option<Checkpoint>,
     /// What was taken before this run began; samples and training time since are added as they come.
     effort: Effort,
 }
@@ -139,6 +142,7 @@ struct Loop<'a> {
 impl<'a> Loop<'a> {
     fn begin(engine: &'a mut dyn Engine, job: &'a Job<'a>, from: Checkpoint) -> Result<Self, TrainError> {
         engine.set_state(&from.state)?;
+        let kept = from.position.step;
         if let Some(exposure) = &from.exposure {
             engine.set_exposure(exposure)?;
         }
@@ -153,12 +157,37 @@ impl<'a> Loop<'a> {
             evaluation: None,
             begun: now,
             saved: now,
+            kept,
+            held: None,
             effort: from.effort,
         })
     }
 
     fn batches(&self) -> u64 {
         self.job.train_images.len().div_ceil(self.job.config.batch) as u64
+    }
+
+    /// All epochs that are left; false when stopped.
+    fn epochs(&mut self, watch: &mut dyn Observer) -> Result<bool, TrainError> {
+        while self.at.epoch < self.job.config.epochs {
+            if !self.epoch(watch)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The error that ends the run. After the loss of a device what is left of its state is saved.
+    fn lost(&mut self, error: TrainError, watch: &mut dyn Observer) -> TrainError {
+        let TrainError::Engine(EngineError::Lost { device, reason }) = error else { return error };
+        if let Some(checkpoint) = self.held.take() {
+            match watch.checkpoint(&checkpoint) {
+                Ok(()) => self.kept = checkpoint.position.step,
+                Err(unsaved) => return unsaved,
+            }
+        }
+        let steps = self.batches() * self.job.config.epochs as u64;
+        TrainError::Lost { device, reason, step: self.at.step, steps, kept: self.kept }
     }
 
     /// The rest of the current epoch; false when stopped.
@@ -175,7 +204,7 @@ impl<'a> Loop<'a> {
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;
             let update = job.config.update(step, batches * job.config.epochs as u64);
-            self.engine.train(Batch { set: job.train, indices, seed: job.seed, step }, update)?;
+            self.engine.train(Batch::whole(job.train, indices, job.seed, step), update)?;
             self.at.batch += 1;
             self.at.step += 1;
             self.effort.samples += indices.len() as u64;
@@ -270,7 +299,7 @@ impl<'a> Loop<'a> {
     }
 
     fn close_epoch(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
-        self.finite_state()?;
+        self.held = Some(self.checkpoint()?);
         let test = self.test()?;
         let n = self.tally.samples.max(1) as f64;
         self.at = Position { epoch: self.at.epoch + 1, batch: 0, step: self.at.step };
@@ -291,18 +320,25 @@ impl<'a> Loop<'a> {
 
     fn save(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
         self.saved = Instant::now();
-        let checkpoint = Checkpoint {
+        let checkpoint = self.checkpoint()?;
+        watch.checkpoint(&checkpoint)?;
+        (self.kept, self.held) = (self.at.step, None);
+        Ok(())
+    }
+
+    /// Where the run is now.
+    fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
+        Ok(Checkpoint {
             position: self.at,
             state: self.finite_state()?,
             exposure: self.exposure.clone(),
             tally: self.tally,
             rows: self.rows.clone(),
             effort: self.effort(),
-        };
-        watch.checkpoint(&checkpoint)
+        })
     }
 
-    fn finish(mut self, interrupted: bool) -> Result<Outcome, TrainError> {
+    fn finish(&mut self, interrupted: bool) -> Result<Outcome, TrainError> {
         let evaluation = match self.evaluation.take() {
             Some(done) => done,
             None if interrupted => Evaluation { accuracy: f64::NAN, loss: f64::NAN, predictions: Vec::new() },
@@ -314,7 +350,7 @@ impl<'a> Loop<'a> {
             evaluation,
             samples_per_second: self.speed(),
             seconds: self.effort().seconds,
-            rows: self.rows,
+            rows: std::mem::take(&mut self.rows),
             interrupted,
         })
     }
@@ -347,5 +383,5 @@ pub fn measure_exposure(
     };
     let set = engine.upload(&few)?;
     let indices: Vec<u32> = (0..samples.len() as u32).collect();
-    Ok(engine.measure_exposure(Batch { set, indices: &indices, seed: 0, step: 0 })?)
+    Ok(engine.measure_exposure(Batch::whole(set, &indices, 0, 0))?)
 }

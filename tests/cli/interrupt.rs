@@ -145,6 +145,17 @@ fn the_same_on_a_gpu() {
     interrupted_twice_equals(&gpu, &uninterrupted(&gpu));
 }
 
+/// The same adapter twice.
+#[test]
+fn the_same_on_a_fleet() {
+    if ffm_twin::engine::gpu::adapters().is_empty() {
+        println!("skipped: no adapter");
+        return;
+    }
+    let fleet = ["--device", "1,1"];
+    interrupted_twice_equals(&fleet, &uninterrupted(&fleet));
+}
+
 #[test]
 fn a_killed_run_ends_as_if_it_had_not_been() {
     for stage in ["in-silico", "ffm"] {

@@ -1,6 +1,8 @@
 //! Programs, images and comparisons that the engine tests share.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod watched;
+
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
@@ -187,7 +189,7 @@ pub(crate) fn prepare(engine: &mut dyn Engine, p: &Program, batch: usize, phase_
 
 /// Images 0..n of a set.
 pub(crate) fn batch(set: SetId, indices: &[u32]) -> Batch<'_> {
-    Batch { set, indices, seed: 5, step: 9 }
+    Batch::whole(set, indices, 5, 9)
 }
 
 /// `|a - b| / |b|` of complex fields.

@@ -113,10 +113,15 @@ impl Layout {
     /// A real array in the engine's order.
     pub(super) fn real<T: Real>(&self, array: &Array2<f32>) -> Buffer<T> {
         let mut buffer = Buffer::zeros(self.pixels());
-        for ((r, c), v) in array.indexed_iter() {
-            buffer[self.place(r, c)] = T::of(f64::from(*v));
-        }
+        self.write_real(array, &mut buffer);
         buffer
+    }
+
+    /// Writes a real array in the engine's order.
+    pub(super) fn write_real<T: Real>(&self, array: &Array2<f32>, to: &mut [T]) {
+        for ((r, c), v) in array.indexed_iter() {
+            to[self.place(r, c)] = T::of(f64::from(*v));
+        }
     }
 
     /// The opposite of [`Layout::real`].

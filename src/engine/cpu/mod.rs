@@ -138,7 +138,7 @@ impl<T: Real> Run<T> {
     fn passes(&mut self, set: &ImageSet, batch: Batch<'_>, keep: impl Fn(usize, &Workspace<T>) + Sync) {
         let (loaded, workspaces) = (&self.loaded, &self.workspaces);
         let key = step_key(batch.seed, batch.step);
-        let share = 1.0 / batch.indices.len() as f64;
+        let share = 1.0 / batch.of as f64;
         let used = batch.indices.len().min(self.slots.len());
         self.slots[..used].par_iter_mut().enumerate().for_each(|(s, slot)| {
             (slot.loss, slot.correct) = (0.0, 0);
@@ -146,7 +146,7 @@ impl<T: Real> Run<T> {
             for b in (s..batch.indices.len()).step_by(SLOTS) {
                 let index = batch.indices[b];
                 let label = set.labels[index as usize];
-                let noise = Some((key, b as u32));
+                let noise = Some((key, (batch.first + b) as u32));
                 let power = loaded.encode(set, index, ws);
                 sample::data_pass(loaded, ws, power, noise);
                 let g = loaded.error_source(ws, label, power, share);
@@ -156,6 +156,28 @@ impl<T: Real> Run<T> {
                 keep(b, ws);
             }
         });
+    }
+
+    /// Adds the last passes, of `samples` samples, to the tally.
+    fn count(&mut self, samples: usize) {
+        self.tally.loss += self.used(samples).iter().map(|s| s.loss).sum::<f64>();
+        self.tally.correct += self.used(samples).iter().map(|s| s.correct).sum::<u64>();
+        self.tally.samples += samples as u64;
+    }
+
+    /// The slots that passes of `samples` samples fill.
+    fn used(&self, samples: usize) -> &[Slot<T>] {
+        &self.slots[..samples.min(self.slots.len())]
+    }
+
+    /// Gradients of the last passes, of `samples` samples, summed over the slots in their order.
+    fn summed<V>(&self, samples: usize, narrow: impl Fn(f64) -> V) -> Vec<Array2<V>> {
+        let layout = self.loaded.layout;
+        let sum = |m: usize, at: usize| self.used(samples).iter().map(|s| s.gradients[m][at].wide()).sum();
+        let gradient = |m| {
+            Array2::from_shape_fn((layout.rows, layout.cols), |(r, c)| narrow(sum(m, layout.place(r, c))))
+        };
+        (0..self.program.masks.len()).map(gradient).collect()
     }
 
     fn rebuild_masks(&mut self) {
@@ -261,10 +283,32 @@ impl<T: Real> Engine for CpuEngine<T> {
             update::apply(&run.slots[..used], update, &mut run.state);
             run.rebuild_masks();
         });
-        let used = &run.slots[..batch.indices.len().min(run.slots.len())];
-        run.tally.loss += used.iter().map(|s| s.loss).sum::<f64>();
-        run.tally.correct += used.iter().map(|s| s.correct).sum::<u64>();
-        run.tally.samples += batch.indices.len() as u64;
+        run.count(batch.indices.len());
+        Ok(())
+    }
+
+    fn gradients(&mut self, batch: Batch<'_>) -> Result<Vec<Array2<f32>>, EngineError> {
+        self.parts(batch)?;
+        let set = &self.sets[batch.set.0];
+        let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        self.pool.install(|| run.passes(set, batch, |_, _| ()));
+        run.count(batch.indices.len());
+        Ok(run.summed(batch.indices.len(), |g| g as f32))
+    }
+
+    fn apply(&mut self, gradients: &[Array2<f32>], update: Update) -> Result<(), EngineError> {
+        let run = self.run()?;
+        check::gradients(gradients, &run.program)?;
+        for (to, from) in run.slots[0].gradients.iter_mut().zip(gradients) {
+            run.loaded.layout.write_real(from, to);
+        }
+        let pool = &self.pool;
+        if let Some(run) = &mut self.run {
+            pool.install(|| {
+                update::apply(&run.slots[..1], update, &mut run.state);
+                run.rebuild_masks();
+            });
+        }
         Ok(())
     }
 
@@ -281,7 +325,7 @@ impl<T: Real> Engine for CpuEngine<T> {
             let one = |(b, &index): (usize, &u32)| {
                 let ws = &mut *lock(&run.workspaces[thread()]);
                 let power = run.loaded.encode(set, index, ws);
-                sample::data_pass(&run.loaded, ws, power, Some((key, b as u32)));
+                sample::data_pass(&run.loaded, ws, power, Some((key, (batch.first + b) as u32)));
                 let y = &ws.fields[run.loaded.hops.len()];
                 run.loaded.detectors.read(y, set.labels[index as usize], power, 1.0, &mut ws.reading);
                 let r = &ws.reading;
@@ -312,13 +356,9 @@ impl<T: Real> Engine for CpuEngine<T> {
         });
         let samples: Vec<Vec<Field>> =
             kept.into_iter().map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
-        let used = &run.slots[..n.min(run.slots.len())];
-        let sum = |m: usize, i: usize| used.iter().map(|s| s.gradients[m][i].wide()).sum::<f64>();
-        let gradient =
-            |m| Array2::from_shape_fn((layout.rows, layout.cols), |(r, c)| sum(m, layout.place(r, c)));
         Ok(Trace {
-            loss: used.iter().map(|s| s.loss).sum::<f64>() / n as f64,
-            gradients: (0..run.program.masks.len()).map(gradient).collect(),
+            loss: run.used(n).iter().map(|s| s.loss).sum::<f64>() / batch.of as f64,
+            gradients: run.summed(n, |g| g),
             fields: (0..=hops).map(|l| samples.iter().map(|s| s[l].clone()).collect()).collect(),
         })
     }

@@ -65,6 +65,13 @@ pub fn adapters() -> Vec<AdapterSummary> {
     enumerate().iter().enumerate().map(|(index, adapter)| summary(index, adapter)).collect()
 }
 
+/// Numbers of adapters, the best first.
+pub(crate) fn best_first(found: &[AdapterSummary]) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..found.len()).collect();
+    numbers.sort_by_key(|&k| (rank(&found[k].device_type), k));
+    numbers
+}
+
 /// The device that a selection means.
 pub(super) fn choose(selection: &Selection) -> Result<Adapter, EngineError> {
     let found = enumerate();

@@ -44,6 +44,18 @@ impl Ready<'_> {
         Ok(bytemuck::pod_collect_to_vec(&read[0]))
     }
 
+    /// Gradients of all masks after the error pass; waits for the device. Recorded fields are lost.
+    pub(super) fn read_gradients(&mut self) -> Result<Vec<Array2<f32>>, EngineError> {
+        let (masks, places) = (self.run.program.masks.len(), self.run.program.hops.len());
+        let mut gradients = Vec::with_capacity(masks);
+        for first in (0..masks).step_by(places) {
+            self.submit(&[self.whole(Group::Gradients(first))])?;
+            let names = (1..=places.min(masks - first)).map(|l| format!("record{l}"));
+            gradients.extend(read_reals(self.context, self.run, names)?);
+        }
+        Ok(gradients)
+    }
+
     /// The first fields of an array over samples; waits for the device.
     pub(super) fn read_fields(&self, name: &str, count: usize) -> Result<Vec<Field>, EngineError> {
         read_fields(self.context, self.run, name, count)
@@ -70,10 +82,17 @@ pub(super) fn read_fields(
     Ok(values.chunks(pixels).map(field).collect())
 }
 
-/// The first real array in a buffer.
-pub(super) fn read_reals(context: &Context, run: &Run, name: &str) -> Result<Array2<f32>, EngineError> {
+/// The first real array in each of some buffers, all read at once.
+pub(super) fn read_reals(
+    context: &Context,
+    run: &Run,
+    names: impl Iterator<Item = String>,
+) -> Result<Vec<Array2<f32>>, EngineError> {
     let [rows, cols] = run.layout.geometry.shape;
-    let read = context.read(&[(run.buffer(name), (rows * cols * 4) as u64)])?;
-    let values: Vec<f32> = bytemuck::pod_collect_to_vec(&read[0]);
-    Ok(Array2::from_shape_fn((rows, cols), |(r, c)| values[r * cols + c]))
+    let buffers: Vec<_> = names.map(|name| (run.buffer(&name), (rows * cols * 4) as u64)).collect();
+    let array = |bytes: &Vec<u8>| {
+        let values: Vec<f32> = bytemuck::pod_collect_to_vec(bytes);
+        Array2::from_shape_fn((rows, cols), |(r, c)| values[r * cols + c])
+    };
+    Ok(context.read(&buffers)?.iter().map(array).collect())
 }

@@ -1,10 +1,9 @@
 //! A device, its queue, its compiled kernels, and its complaints.
 
 use std::collections::HashMap;
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use wgpu::util::DeviceExt as _;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
     BindGroupLayoutEntry, BindingType, Buffer, BufferBinding, BufferBindingType, BufferDescriptor,
@@ -16,17 +15,14 @@ use wgpu::{
 use crate::engine::EngineError;
 
 use super::adapters::{self, Selection};
+use super::faults::{Fault, Faults};
 use super::kernel::Kernel;
 use super::params::SLOT;
 use super::plan::WorkgroupLimits;
 use super::template::{Access, Binding};
 
-/// What the device said outside of any error scope.
-#[derive(Clone, Debug)]
-enum Fault {
-    Memory(String),
-    Device(String),
-}
+/// How long a failing device may take to say whether it is lost.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -50,7 +46,7 @@ pub(super) struct Context {
     checked: bool,
     /// By text.
     compiled: HashMap<String, Arc<Compiled>>,
-    fault: Arc<Mutex<Option<Fault>>>,
+    faults: Faults,
 }
 
 impl Context {
@@ -69,8 +65,7 @@ impl Context {
                 wanted: info.name.clone(),
                 reason: format!("it cannot be opened: {e}; choose another device, or the CPU engine"),
             })?;
-        let fault = Arc::new(Mutex::new(None));
-        listen(&device, &fault);
+        let faults = Faults::of(&device);
         Ok(Self {
             device,
             queue,
@@ -80,26 +75,44 @@ impl Context {
             binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             checked,
             compiled: HashMap::new(),
-            fault,
+            faults,
         })
     }
 
     /// Whatever the device complained of since the last check.
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        // A poisoned lock only means that another thread stopped; the complaint is whole.
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match fault {
+        match self.faults.take() {
             None => Ok(()),
             Some(Fault::Memory(reason)) => Err(self.out_of_memory(0, &reason)),
             Some(Fault::Device(reason)) => Err(self.failed(reason)),
+            Some(Fault::Lost(reason)) => Err(EngineError::Lost { device: self.name.clone(), reason }),
         }
     }
 
+    /// The error of a failed operation: the loss of the device, if that is why it failed.
     pub(super) fn failed(&self, reason: String) -> EngineError {
-        EngineError::Device { device: self.name.clone(), reason }
+        self.lost().unwrap_or_else(|| EngineError::Device { device: self.name.clone(), reason })
+    }
+
+    /// The loss of the device, if it is lost. Asks it first: a loss is told only to those who wait for it.
+    fn lost(&self) -> Option<EngineError> {
+        // Only what it says of a loss matters here.
+        let _told = self
+            .faults
+            .poll(&self.device, PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });
+        let reason = self.faults.loss()?;
+        Some(EngineError::Lost { device: self.name.clone(), reason })
+    }
+
+    /// Destroys the device behind the engine's back, as a failing driver or a pulled cable would.
+    pub(super) fn destroy(&self) {
+        self.device.destroy();
     }
 
     pub(super) fn out_of_memory(&self, needed: u64, what: &str) -> EngineError {
+        if let Some(lost) = self.lost() {
+            return lost;
+        }
         EngineError::Memory {
             device: self.name.clone(),
             needed,
@@ -139,20 +152,28 @@ impl Context {
     }
 
     fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer, EngineError> {
-        let descriptor =
-            BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
-        self.guarded(|| self.device.create_buffer(&descriptor)).map_err(|(memory, reason)| {
-            if memory { self.out_of_memory(bytes, label) } else { self.failed(reason) }
+        self.create(&BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false })
+    }
+
+    fn create(&self, descriptor: &BufferDescriptor<'_>) -> Result<Buffer, EngineError> {
+        self.guarded(|| self.device.create_buffer(descriptor)).map_err(|(memory, reason)| match memory {
+            true => self.out_of_memory(descriptor.size, descriptor.label.unwrap_or_default()),
+            false => self.failed(reason),
         })
     }
 
-    /// A storage buffer that holds `contents`.
+    /// A storage buffer that holds `contents`, whole words.
     pub(super) fn buffer_with(&self, label: &str, contents: &[u8]) -> Result<Buffer, EngineError> {
+        // wgpu's `create_buffer_init` does the same but panics where there is no memory, or no device any more.
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
-        let descriptor = wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage };
-        self.guarded(|| self.device.create_buffer_init(&descriptor)).map_err(|(memory, reason)| {
-            if memory { self.out_of_memory(contents.len() as u64, label) } else { self.failed(reason) }
-        })
+        let size = contents.len() as u64;
+        let descriptor = BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: true };
+        let buffer = self.create(&descriptor)?;
+        let mut view = buffer.get_mapped_range_mut(..).map_err(|e| self.failed(e.to_string()))?;
+        view.slice(..).copy_from_slice(contents);
+        drop(view);
+        buffer.unmap();
+        Ok(buffer)
     }
 
     /// The compiled form of a kernel; compiled on first use.
@@ -226,8 +247,13 @@ impl Context {
 
     /// Waits for all submitted work.
     pub(super) fn wait(&self) -> Result<(), EngineError> {
-        self.device.poll(PollType::wait_indefinitely()).map_err(|e| self.failed(e.to_string()))?;
+        self.poll(PollType::wait_indefinitely())?;
         self.check()
+    }
+
+    /// Waits for some submitted work.
+    pub(super) fn poll(&self, what: PollType) -> Result<(), EngineError> {
+        self.faults.poll(&self.device, what).map_err(|reason| self.failed(reason))
     }
 
     /// Reads the first `bytes` of buffers; waits for the device. Not for the training loop.
@@ -257,28 +283,6 @@ impl Context {
         };
         staged.iter().map(view).collect()
     }
-}
-
-fn listen(device: &Device, fault: &Arc<Mutex<Option<Fault>>>) {
-    let note = |slot: &Mutex<Option<Fault>>, new: Fault| {
-        // The first complaint is the cause, the rest follow from it.
-        slot.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(new);
-    };
-    let slot = Arc::clone(fault);
-    device.on_uncaptured_error(Arc::new(move |error| {
-        let new = match error {
-            wgpu::Error::OutOfMemory { .. } => Fault::Memory("while running".to_owned()),
-            other => Fault::Device(other.to_string()),
-        };
-        note(&slot, new);
-    }));
-    let slot = Arc::clone(fault);
-    device.set_device_lost_callback(move |reason, message| {
-        // Dropping the engine is no failure.
-        if reason != wgpu::DeviceLostReason::Destroyed {
-            note(&slot, Fault::Device(format!("the device was lost: {message}")));
-        }
-    });
 }
 
 fn layout_entry(number: usize, binding: &Binding) -> BindGroupLayoutEntry {

@@ -1,5 +1,6 @@
 //! [`GpuEngine`]: the engine trait on top of a device and a loaded program.
 
+use ndarray::Array2;
 use num_complex::Complex32;
 use wgpu::Buffer;
 
@@ -114,6 +115,12 @@ impl GpuEngine {
         Ok(list)
     }
 
+    /// Destroys the device, as if its driver had failed: whatever comes after is [`EngineError::Lost`]. For tests.
+    #[doc(hidden)]
+    pub fn lose_device(&self) {
+        self.context.destroy();
+    }
+
     /// Bytes that the loaded program takes on the device, counted as its buffers were created; 0 when none is loaded.
     pub fn memory_taken(&self) -> u64 {
         self.run.as_ref().map_or(0, |run| run.bytes)
@@ -149,7 +156,9 @@ impl GpuEngine {
         let common = Common {
             key: step_key(batch.seed, batch.step),
             batch: batch.indices.len(),
+            share: (batch.first, batch.of),
             update,
+            given: false,
             set: batch.set.0,
         };
         let images = &self.images[batch.set.0];
@@ -237,12 +246,9 @@ impl Engine for GpuEngine {
 
     fn state(&mut self) -> Result<State, EngineError> {
         let (context, run) = self.run()?;
-        let all = |name: &str| {
-            (0..run.program.masks.len()).map(|m| read_reals(context, run, &format!("{name}{m}"))).collect()
-        };
-        let (phases, first): (Result<_, _>, Result<_, _>) = (all("phases"), all("first"));
-        let second: Result<_, EngineError> = all("second");
-        Ok(State { phases: phases?, first: first?, second: second? })
+        let masks = run.program.masks.len();
+        let all = |name: &str| read_reals(context, run, (0..masks).map(|m| format!("{name}{m}")));
+        Ok(State { phases: all("phases")?, first: all("first")?, second: all("second")? })
     }
 
     fn masks(&mut self) -> Result<Vec<Field>, EngineError> {
@@ -263,13 +269,32 @@ impl Engine for GpuEngine {
 
     fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError> {
         let mut ready = self.begin(batch, Some(update))?;
-        let rule = match update {
-            Update::Adam { .. } => Rule::Adam,
-            Update::Sgd { .. } => Rule::Sgd,
-        };
         let mut orders = ready.portions(&[Group::Data(Purpose::Train), Group::Error]);
-        orders.extend([Group::Tally, Group::Update(rule), Group::Masks].map(|group| ready.whole(group)));
+        orders.extend(
+            [Group::Tally, Group::Update(Rule::of(update)), Group::Masks].map(|group| ready.whole(group)),
+        );
         ready.submit(&orders)
+    }
+
+    fn gradients(&mut self, batch: Batch<'_>) -> Result<Vec<Array2<f32>>, EngineError> {
+        let mut ready = self.begin(batch, None)?;
+        let mut orders = ready.portions(&[Group::Data(Purpose::Train), Group::Error]);
+        orders.push(ready.whole(Group::Tally));
+        ready.submit(&orders)?;
+        ready.read_gradients()
+    }
+
+    fn apply(&mut self, gradients: &[Array2<f32>], update: Update) -> Result<(), EngineError> {
+        let (context, run) = self.run()?;
+        check::gradients(gradients, &run.program)?;
+        for (m, gradient) in gradients.iter().enumerate() {
+            let values: Vec<f32> = gradient.iter().copied().collect();
+            let partial = run.buffer(&format!("partial{m}"));
+            context.queue.write_buffer(partial, 0, bytemuck::cast_slice(&values));
+        }
+        let groups = [Group::Update(Rule::of(update)), Group::Masks];
+        let orders = groups.map(|group| Order { group, samples: (0, 1) });
+        run.submit(context, &orders, Common { update: Some(update), given: true, ..Common::NONE }, None)
     }
 
     fn take_tally(&mut self) -> Result<Tally, EngineError> {
@@ -306,13 +331,9 @@ impl Engine for GpuEngine {
                 fields.extend(ready.read_fields(&format!("record{l}"), samples.1)?);
             }
         }
-        let mut gradients = Vec::new();
-        for m in 0..ready.run.program.masks.len() {
-            ready.submit(&[ready.whole(Group::Gradient(m))])?;
-            gradients.push(read_reals(ready.context, ready.run, "work")?.mapv(f64::from));
-        }
+        let gradients = ready.read_gradients()?.iter().map(|g| g.mapv(f64::from)).collect();
         let losses = ready.sheets.inference(&ready.read_sheets()?).losses;
-        Ok(Trace { loss: losses.iter().sum::<f64>() / losses.len() as f64, gradients, fields })
+        Ok(Trace { loss: losses.iter().sum::<f64>() / batch.of as f64, gradients, fields })
     }
 
     fn propagate(&mut self, fields: &[Field]) -> Result<Vec<Field>, EngineError> {

@@ -19,6 +19,7 @@ mod adapters;
 mod batch;
 mod context;
 mod engine;
+mod faults;
 mod fft;
 mod geometry;
 mod inventory;
@@ -38,6 +39,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use adapters::best_first;
 pub use adapters::{AdapterSummary, Selection, adapters};
 pub use engine::{GpuEngine, GpuOptions};
 pub use kernel::{Kernel, Stage, dump};

@@ -25,8 +25,8 @@ pub(super) enum Group {
     Error,
     StartFields,
     Update(Rule),
-    /// The gradient of one mask.
-    Gradient(usize),
+    /// Gradients of as many masks from this one on as there are recorded fields, in the places of these.
+    Gradients(usize),
     Masks,
     Tally,
 }
@@ -51,14 +51,19 @@ pub(super) struct Order {
 pub(super) struct Common {
     pub(super) key: [u32; 2],
     pub(super) batch: usize,
+    /// Place in the whole batch: first sample, number of samples.
+    pub(super) share: (usize, usize),
     pub(super) update: Option<Update>,
+    /// Whether the gradients are given, not sums over the groups of samples.
+    pub(super) given: bool,
     /// Number of the image set; 0 where no images are used.
     pub(super) set: usize,
 }
 
 impl Common {
     /// Where there is no batch.
-    pub(super) const NONE: Self = Self { key: [0; 2], batch: 1, update: None, set: 0 };
+    pub(super) const NONE: Self =
+        Self { key: [0; 2], batch: 1, share: (0, 1), update: None, given: false, set: 0 };
 }
 
 /// A loaded program.
@@ -179,8 +184,7 @@ impl Run {
     fn throttle(&mut self, context: &Context) -> Result<(), EngineError> {
         while self.pending.len() > AHEAD {
             let oldest = self.pending.pop_front();
-            let poll = PollType::Wait { submission_index: oldest, timeout: None };
-            context.device.poll(poll).map_err(|e| context.failed(e.to_string()))?;
+            context.poll(PollType::Wait { submission_index: oldest, timeout: None })?;
         }
         Ok(())
     }
@@ -228,7 +232,10 @@ pub(super) fn passes(program: &Program, layout: &Layout, group: Group) -> Vec<Pa
         Group::Error => schedule.error(),
         Group::StartFields => schedule.start_fields(),
         Group::Update(rule) => (0..program.masks.len()).map(|m| schedule.update(m, rule)).collect(),
-        Group::Gradient(m) => vec![schedule.update(m, Rule::Trace)],
+        Group::Gradients(first) => (first..program.masks.len())
+            .zip(1..=program.hops.len())
+            .map(|(m, l)| schedule.gradient(m, l))
+            .collect(),
         Group::Masks => schedule.masks(),
         Group::Tally => vec![schedule.tally()],
     }
@@ -243,7 +250,10 @@ fn fill(step: &Step, order: &Order, common: Common, exposure: &Exposure) -> Para
     params.first = order.samples.0 as u32;
     params.count = order.samples.1 as u32;
     params.fresh = u32::from(step.pass.first_touch && order.samples.0 == 0);
-    params.weight = (1.0 / common.batch as f64) as f32;
+    (params.offset, params.weight) = (common.share.0 as u32, (1.0 / common.share.1 as f64) as f32);
+    if common.given {
+        params.groups = 1;
+    }
     if let Some((hop, light)) = step.pass.measured {
         params.stage = stage_word(hop, light);
         let levels = match light {

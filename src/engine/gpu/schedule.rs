@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::device::noise::Pass as Light;
-use crate::engine::{Hop, Loss, Program, Relay};
+use crate::engine::{Hop, Loss, Program, Relay, Update};
 
 use super::geometry::{FLAT_THREADS, Geometry, encode_flag, loss_flags};
 use super::inventory::SharedArrays;
@@ -26,8 +26,16 @@ pub(super) enum Purpose {
 pub(super) enum Rule {
     Adam,
     Sgd,
-    /// Nothing: it is read back.
-    Trace,
+}
+
+impl Rule {
+    /// The rule of an update.
+    pub(super) fn of(update: Update) -> Self {
+        match update {
+            Update::Adam { .. } => Self::Adam,
+            Update::Sgd { .. } => Self::Sgd,
+        }
+    }
 }
 
 /// Makes the passes of a program.
@@ -196,17 +204,20 @@ impl<'a> Schedule<'a> {
 
     /// Gradient of a mask and what the rule makes of it.
     pub(super) fn update(&self, m: usize, rule: Rule) -> Pass {
-        let pass = self
-            .pixels(Stage::Update)
+        self.pixels(Stage::Update)
             .flag(rule == Rule::Adam, "ADAM")
-            .flag(rule == Rule::Trace, "TRACE")
-            .uses("partial", format!("partial{m}"));
-        if rule == Rule::Trace {
-            return pass.uses("gradient", "work".to_owned());
-        }
-        pass.uses("phases", format!("phases{m}"))
+            .uses("partial", format!("partial{m}"))
+            .uses("phases", format!("phases{m}"))
             .uses("first_moment", format!("first{m}"))
             .uses("second_moment", format!("second{m}"))
+    }
+
+    /// Gradient of a mask alone, in the place of a recorded field, which nobody needs after the error pass.
+    pub(super) fn gradient(&self, m: usize, record: usize) -> Pass {
+        self.pixels(Stage::Update)
+            .flag(true, "TRACE")
+            .uses("partial", format!("partial{m}"))
+            .uses("gradient", format!("record{record}"))
     }
 
     /// From phases to complex masks.

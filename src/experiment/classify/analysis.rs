@@ -172,7 +172,7 @@ fn gradients(
         if let (Some(_), Some(exposure)) = (&program.camera, &ffm.exposure) {
             engine.set_exposure(exposure)?;
         }
-        let batch = Batch { set, indices: &indices, seed: experiment.seed, step: ANALYSIS_STEP };
+        let batch = Batch::whole(set, &indices, experiment.seed, ANALYSIS_STEP);
         Ok(engine.trace(batch)?.gradients)
     };
     let (measured, truth) = (gradient(&programs.twin)?, gradient(&programs.truth)?);
@@ -197,7 +197,7 @@ fn outputs(
     }
     let mut all = Vec::with_capacity(indices.len());
     for (k, indices) in indices.chunks(batch).enumerate() {
-        let batch = Batch { set, indices, seed: experiment.seed, step: ANALYSIS_STEP + 1 + k as u64 };
+        let batch = Batch::whole(set, indices, experiment.seed, ANALYSIS_STEP + 1 + k as u64);
         let (read, trace) = (engine.infer(batch)?, engine.trace(batch)?);
         let last = trace.fields.last().map_or(&[][..], Vec::as_slice);
         for (b, field) in last.iter().enumerate() {

@@ -82,8 +82,13 @@ impl Programs {
 /// Runs (or resumes) a classification experiment.
 ///
 /// # Errors
-/// Settings, engine, files, divergence; what was finished before stays on disk.
+/// Settings, engine, files, divergence; what was finished before stays on disk. [`RunError::Lost`] when the device is lost.
 pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
+    let folder = run.run.path();
+    stages(run, watch).map_err(|error| error.resumable(folder))
+}
+
+fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Classification { experiment, data, engine, run: dir, command, stop } = run;
     experiment.check_training_data(data)?;
     let programs = Programs::compile(experiment, data.train.size, engine)?;
