@@ -27,6 +27,7 @@ mod layout;
 mod params;
 mod pass;
 mod plan;
+mod radices;
 mod run;
 mod schedule;
 mod sheet;

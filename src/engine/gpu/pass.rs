@@ -22,6 +22,8 @@ pub(super) struct Pass {
     pub(super) flags: Vec<&'static str>,
     /// Workgroups along x.
     pub(super) wide: usize,
+    /// Workgroups along z: planes of `wide` where one is too large for a dimension.
+    pub(super) planes: usize,
     pub(super) across: Across,
     /// Buffers behind names of the kernel, where they differ from the name.
     pub(super) buffers: Vec<(&'static str, String)>,
@@ -39,6 +41,7 @@ impl Pass {
             stage,
             flags: Vec::new(),
             wide,
+            planes: 1,
             across,
             buffers: Vec::new(),
             measured: None,

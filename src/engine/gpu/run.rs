@@ -165,7 +165,7 @@ impl Run {
                     let offsets = [offset];
                     let used = usize::from(step.compiled.bindings.iter().any(|b| b.name == "p"));
                     pass.set_bind_group(0, &step.bind, &offsets[..used]);
-                    pass.dispatch_workgroups(step.pass.wide as u32, y as u32, 1);
+                    pass.dispatch_workgroups(step.pass.wide as u32, y as u32, step.pass.planes as u32);
                     offset += SLOT as u32;
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::device::noise::Pass as Light;
 use crate::engine::{Hop, Loss, Program, Relay};
 
-use super::geometry::{FLAT_THREADS, Geometry, encode_flag, loss_flags};
+use super::geometry::{Geometry, encode_flag, loss_flags};
 use super::inventory::SharedArrays;
 use super::kernel::Stage;
 use super::pass::{Across, Pass};
@@ -52,7 +52,8 @@ impl<'a> Schedule<'a> {
     }
 
     fn pixels(&self, stage: Stage) -> Pass {
-        Pass::new(stage, self.geometry.pixels().div_ceil(FLAT_THREADS), Across::One)
+        let [wide, planes] = self.geometry.flat_groups();
+        Pass { planes, ..Pass::new(stage, wide, Across::One) }
     }
 
     fn array(&self, array: &Option<std::sync::Arc<crate::optics::Field>>) -> Option<String> {
@@ -260,11 +261,9 @@ mod tests {
     use num_complex::Complex64;
 
     use super::*;
+    use crate::engine::gpu::geometry::{FLAT_THREADS, MOST_GROUPS};
     use crate::engine::gpu::plan::WorkgroupLimits;
     use crate::engine::{Camera, Encoding, ErrorHop, Input, Modulator, Readout, Scoring};
-
-    /// What WebGPU promises.
-    const MOST_GROUPS: usize = 65_535;
 
     /// A program of which only sizes and structure count: its arrays are single pixels.
     fn program(side: usize, masks: &[Option<usize>]) -> Program {
@@ -302,8 +301,8 @@ mod tests {
 
     #[test]
     fn grids_of_every_pass_are_within_the_limit() {
-        let program = program(2048, &[Some(0), Some(1)]);
-        for limits in [WorkgroupLimits::PORTABLE, WorkgroupLimits::DESKTOP] {
+        for (side, limits) in [(2048, WorkgroupLimits::PORTABLE), (4096, WorkgroupLimits::DESKTOP)] {
+            let program = program(side, &[Some(0), Some(1)]);
             let geometry = Geometry::new(&program, limits).expect("the longest length");
             let (shared, _) = SharedArrays::of(&program);
             let schedule = Schedule::new(&program, &geometry, &shared);
@@ -311,6 +310,9 @@ mod tests {
             passes.extend(schedule.start_fields());
             passes.extend([schedule.update(0, Rule::Adam), schedule.tally()]);
             assert!(passes.iter().all(|pass| pass.wide <= MOST_GROUPS), "{passes:?}");
+            let update = schedule.update(0, Rule::Adam);
+            let spare = update.wide * update.planes * FLAT_THREADS - side * side;
+            assert!(spare < update.planes * FLAT_THREADS, "{update:?}");
         }
     }
 

@@ -72,7 +72,7 @@ fn per_sample(name: &str, geometry: &Geometry) -> usize {
 fn shared(name: &str, geometry: &Geometry, groups: usize) -> usize {
     let pixels = geometry.pixels();
     match name {
-        "transfer" => geometry.padded[0] * geometry.padded[1] * 8,
+        "transfer" => geometry.transfer() * 8,
         "mask" | "after" | "before" | "factor" | "source" => pixels * 8,
         "partial" => groups * pixels * 4,
         "map" | "targets" | "phases" | "first_moment" | "second_moment" | "turns" | "blurred"
