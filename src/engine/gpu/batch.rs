@@ -9,6 +9,7 @@ use crate::optics::Field;
 
 use super::context::Context;
 use super::run::{Common, Group, Order, Run};
+use super::schedule::{Purpose, Rule};
 use super::sheet::Sheets;
 
 /// A checked batch with all that its passes need.
@@ -24,6 +25,18 @@ impl Ready<'_> {
     /// Runs orders in one submission.
     pub(super) fn submit(&mut self, orders: &[Order]) -> Result<(), EngineError> {
         self.run.submit(self.context, orders, self.common, Some(self.images))
+    }
+
+    /// Runs orders with every dispatch timed: seconds of the dispatches of each order.
+    pub(super) fn submit_timed(&mut self, orders: &[Order]) -> Result<Vec<Vec<f64>>, EngineError> {
+        self.run.submit_timed(self.context, orders, self.common, Some(self.images))
+    }
+
+    /// Orders of a training step.
+    pub(super) fn step(&self, rule: Rule) -> Vec<Order> {
+        let mut orders = self.portions(&[Group::Data(Purpose::Train), Group::Error]);
+        orders.extend([Group::Tally, Group::Update(rule), Group::Masks].map(|group| self.whole(group)));
+        orders
     }
 
     /// Orders for every portion of the batch.

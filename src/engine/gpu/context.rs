@@ -9,7 +9,7 @@ use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
     BindGroupLayoutEntry, BindingType, Buffer, BufferBinding, BufferBindingType, BufferDescriptor,
     BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, ErrorFilter,
-    PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue, ShaderModuleDescriptor,
+    Features, PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue, ShaderModuleDescriptor,
     ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
@@ -20,6 +20,9 @@ use super::kernel::Kernel;
 use super::params::SLOT;
 use super::plan::WorkgroupLimits;
 use super::template::{Access, Binding};
+
+/// Features that are used where there are any.
+const WELCOME: Features = Features::TIMESTAMP_QUERY;
 
 /// What the device said outside of any error scope.
 #[derive(Clone, Debug)]
@@ -61,6 +64,7 @@ impl Context {
         let limits = adapter.limits();
         let descriptor = DeviceDescriptor {
             label: Some("ffm"),
+            required_features: adapter.features() & WELCOME,
             required_limits: limits.clone(),
             ..DeviceDescriptor::default()
         };
@@ -138,7 +142,13 @@ impl Context {
         self.allocate("params", slots as u64 * SLOT, BufferUsages::UNIFORM | BufferUsages::COPY_DST)
     }
 
-    fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer, EngineError> {
+    /// A buffer of `bytes` for given uses.
+    pub(super) fn allocate(
+        &self,
+        label: &str,
+        bytes: u64,
+        usage: BufferUsages,
+    ) -> Result<Buffer, EngineError> {
         let descriptor =
             BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
         self.guarded(|| self.device.create_buffer(&descriptor)).map_err(|(memory, reason)| {

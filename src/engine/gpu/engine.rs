@@ -16,10 +16,10 @@ use super::context::Context;
 use super::layout::{Layout, check_limit};
 use super::plan::{LineOrder, Plan};
 use super::radices::lengths;
-use super::run::{Common, Group, Order, Run, passes};
+use super::run::{Common, Group, Order, Run};
 use super::schedule::{Purpose, Rule};
 use super::sheet::Sheets;
-use super::traffic::{PassTraffic, traffic};
+use super::traffic::{PassTraffic, step_traffic};
 use super::upload::{image_bytes, narrow};
 
 /// How a GPU engine runs.
@@ -51,7 +51,7 @@ impl Default for GpuOptions {
 
 /// Runs programs in `f32` on a graphics processor (or Mesa's software imitation of one) through wgpu.
 pub struct GpuEngine {
-    context: Context,
+    pub(super) context: Context,
     software: bool,
     info: DeviceInfo,
     options: GpuOptions,
@@ -98,21 +98,13 @@ impl GpuEngine {
     pub fn traffic(&self, program: &Program, batch: usize) -> Result<Vec<PassTraffic>, EngineError> {
         check::program(program, batch)?;
         let layout = self.layout(program, batch)?;
-        let step = [
-            Group::Data(Purpose::Train),
-            Group::Error,
-            Group::Tally,
-            Group::Update(Rule::Adam),
-            Group::Masks,
-        ];
-        let mut list = Vec::new();
-        for group in step {
-            let once = !matches!(group, Group::Data(_) | Group::Error);
-            for pass in passes(program, &layout, group) {
-                list.push(traffic(&pass, &layout.geometry, layout.portion, batch, once));
-            }
-        }
-        Ok(list)
+        Ok(step_traffic(program, &layout, batch, Rule::Adam))
+    }
+
+    /// The traffic of a step of the loaded program, in the portions it was loaded for.
+    pub(super) fn loaded_traffic(&self, batch: usize, rule: Rule) -> Result<Vec<PassTraffic>, EngineError> {
+        let Some(run) = &self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        Ok(step_traffic(&run.program, &run.layout, batch, rule))
     }
 
     /// Bytes that the loaded program takes on the device, counted as its buffers were created; 0 when none is loaded.
@@ -141,7 +133,11 @@ impl GpuEngine {
     }
 
     /// Checks a batch and writes its sheet.
-    fn begin(&mut self, batch: Batch<'_>, update: Option<Update>) -> Result<Ready<'_>, EngineError> {
+    pub(super) fn begin(
+        &mut self,
+        batch: Batch<'_>,
+        update: Option<Update>,
+    ) -> Result<Ready<'_>, EngineError> {
         let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
         let set = check::batch(&self.sets, batch, &run.program, run.max_batch)?;
         let sheets = Sheets::new(&run.layout.geometry);
@@ -264,12 +260,7 @@ impl Engine for GpuEngine {
 
     fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError> {
         let mut ready = self.begin(batch, Some(update))?;
-        let rule = match update {
-            Update::Adam { .. } => Rule::Adam,
-            Update::Sgd { .. } => Rule::Sgd,
-        };
-        let mut orders = ready.portions(&[Group::Data(Purpose::Train), Group::Error]);
-        orders.extend([Group::Tally, Group::Update(rule), Group::Masks].map(|group| ready.whole(group)));
+        let orders = ready.step(Rule::of(update));
         ready.submit(&orders)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::device::noise::Pass as Light;
-use crate::engine::{Hop, Loss, Program, Relay};
+use crate::engine::{Hop, Loss, Program, Relay, Update};
 
 use super::geometry::{Geometry, encode_flag, loss_flags};
 use super::inventory::SharedArrays;
@@ -28,6 +28,16 @@ pub(super) enum Rule {
     Sgd,
     /// Nothing: it is read back.
     Trace,
+}
+
+impl Rule {
+    /// The rule of an update.
+    pub(super) fn of(update: Update) -> Self {
+        match update {
+            Update::Adam { .. } => Self::Adam,
+            Update::Sgd { .. } => Self::Sgd,
+        }
+    }
 }
 
 /// Makes the passes of a program.

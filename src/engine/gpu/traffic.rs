@@ -1,9 +1,14 @@
 //! Bytes that the passes of a training step move, counted from the schedule: what a profile is compared with.
 
+use crate::engine::Program;
+
 use super::geometry::Geometry;
 use super::inventory::Portion;
 use super::kernel::{Kernel, Stage};
+use super::layout::Layout;
 use super::pass::Pass;
+use super::run::{Group, passes};
+use super::schedule::{Purpose, Rule};
 use super::template::Access;
 
 /// What one kind of dispatch reads and writes, over all samples of a batch.
@@ -19,8 +24,21 @@ pub struct PassTraffic {
     pub writes: u64,
 }
 
+/// Traffic of the passes of a training step.
+pub(super) fn step_traffic(program: &Program, layout: &Layout, batch: usize, rule: Rule) -> Vec<PassTraffic> {
+    let step = [Group::Data(Purpose::Train), Group::Error, Group::Tally, Group::Update(rule), Group::Masks];
+    let mut list = Vec::new();
+    for group in step {
+        let once = !matches!(group, Group::Data(_) | Group::Error);
+        for pass in passes(program, layout, group) {
+            list.push(traffic(&pass, &layout.geometry, layout.portion, batch, once));
+        }
+    }
+    list
+}
+
 /// Traffic of a pass that runs for a batch in portions; `over_batch` passes run once a step instead.
-pub(super) fn traffic(
+fn traffic(
     pass: &Pass,
     geometry: &Geometry,
     portion: Portion,
