@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{Setup, batch, field_error, images, phases, prepare, program, real_error, screen, transfer};
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::engine::gpu::{GpuEngine, GpuOptions};
+use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{
     Affine, Camera, Encoding, Engine, EngineError, Exposure, Modulator, Program, Relay, Scoring, State,
     Update,
@@ -26,6 +26,7 @@ fn gpu() -> GpuEngine {
 }
 
 fn with(options: GpuOptions) -> GpuEngine {
+    let options = GpuOptions { kernel_cache: KernelCache::Off, ..options };
     GpuEngine::with_options(options).unwrap_or_else(|e| panic!("{e}"))
 }
 

@@ -3,14 +3,15 @@
 mod common;
 
 use common::{Setup, batch, prepare, program};
-use ffm_twin::engine::gpu::{GpuEngine, GpuOptions};
+use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{Engine, Update};
 
 const ADAM: Update = Update::Adam { rate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, t: 1 };
 
 fn engine() -> GpuEngine {
     // Portions of two, two and one.
-    let options = GpuOptions { portion_bytes: 150_000, ..GpuOptions::default() };
+    let options =
+        GpuOptions { portion_bytes: 150_000, kernel_cache: KernelCache::Off, ..GpuOptions::default() };
     GpuEngine::with_options(options).unwrap_or_else(|e| panic!("{e}"))
 }
 

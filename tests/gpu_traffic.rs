@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Setup, program};
-use ffm_twin::engine::gpu::{GpuEngine, PassTraffic, Selection};
+use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache, PassTraffic};
 use ffm_twin::engine::{Camera, Program};
 
 /// Bytes a pixel and layer that samples need, unpadded: work array 2 x (row pass 16 + column pass 16), recorded field
@@ -15,7 +15,8 @@ const PER_LAYER_PADDED: f64 = 144.0;
 const SMALL: f64 = 1.0;
 
 fn engine() -> GpuEngine {
-    GpuEngine::new(Selection::Best).unwrap_or_else(|e| panic!("{e}"))
+    let options = GpuOptions { kernel_cache: KernelCache::Off, ..GpuOptions::default() };
+    GpuEngine::with_options(options).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn count(list: &[PassTraffic], stage: &str) -> usize {

@@ -16,13 +16,14 @@ use wgpu::{
 use crate::engine::EngineError;
 
 use super::adapters::{self, Selection};
+use super::cache::{KernelCache, OpenCache};
 use super::kernel::Kernel;
 use super::params::SLOT;
 use super::plan::WorkgroupLimits;
 use super::template::{Access, Binding};
 
 /// Features that are used where there are any.
-const WELCOME: Features = Features::TIMESTAMP_QUERY;
+const WELCOME: Features = Features::TIMESTAMP_QUERY.union(Features::PIPELINE_CACHE);
 
 /// What the device said outside of any error scope.
 #[derive(Clone, Debug)]
@@ -53,12 +54,18 @@ pub(super) struct Context {
     checked: bool,
     /// By text.
     compiled: HashMap<String, Arc<Compiled>>,
+    /// Kernels compiled earlier.
+    pub(super) cache: Option<OpenCache>,
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
 impl Context {
     /// Opens the selected device with all that it allows.
-    pub(super) fn open(selection: &Selection, checked: bool) -> Result<Self, EngineError> {
+    pub(super) fn open(
+        selection: &Selection,
+        checked: bool,
+        cache: &KernelCache,
+    ) -> Result<Self, EngineError> {
         let adapter = adapters::choose(selection)?;
         let info = adapter.get_info();
         let limits = adapter.limits();
@@ -75,17 +82,20 @@ impl Context {
             })?;
         let fault = Arc::new(Mutex::new(None));
         listen(&device, &fault);
-        Ok(Self {
+        let mut context = Self {
             device,
             queue,
             detail: format!("{:?}, {} {}", info.backend, info.driver, info.driver_info).trim().to_owned(),
-            name: info.name,
+            name: info.name.clone(),
             limits: adapters::workgroup_limits(&adapter),
             binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             checked,
             compiled: HashMap::new(),
+            cache: None,
             fault,
-        })
+        };
+        context.cache = OpenCache::open(&context, &info, cache);
+        Ok(context)
     }
 
     /// Whatever the device complained of since the last check.
@@ -211,7 +221,7 @@ impl Context {
                 zero_initialize_workgroup_memory: self.checked,
                 ..PipelineCompilationOptions::default()
             },
-            cache: None,
+            cache: self.cache.as_ref().map(|cache| &cache.pipelines),
         });
         Compiled { pipeline, bindings: kernel.bindings.clone(), layout }
     }

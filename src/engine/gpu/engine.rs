@@ -12,6 +12,7 @@ use crate::optics::Field;
 
 use super::adapters::Selection;
 use super::batch::{Ready, read_fields, read_reals};
+use super::cache::KernelCache;
 use super::context::Context;
 use super::layout::{Layout, check_limit};
 use super::plan::{LineOrder, Plan};
@@ -35,6 +36,8 @@ pub struct GpuOptions {
     pub memory_limit: Option<u64>,
     /// Whether kernels are written as for a graphics processor; `None`: by what the device is. For tests and timings.
     pub hardware_plans: Option<bool>,
+    /// Where compiled kernels are kept.
+    pub kernel_cache: KernelCache,
 }
 
 impl Default for GpuOptions {
@@ -45,6 +48,7 @@ impl Default for GpuOptions {
             portion_bytes: 256 << 20,
             memory_limit: None,
             hardware_plans: None,
+            kernel_cache: KernelCache::User,
         }
     }
 }
@@ -74,7 +78,7 @@ impl GpuEngine {
     /// # Errors
     /// As [`GpuEngine::new`].
     pub fn with_options(options: GpuOptions) -> Result<Self, EngineError> {
-        let mut context = Context::open(&options.selection, options.checked)?;
+        let mut context = Context::open(&options.selection, options.checked, &options.kernel_cache)?;
         let software = context.limits.software;
         context.limits.software = options.hardware_plans.map_or(software, |hardware| !hardware);
         let info = DeviceInfo {
@@ -89,6 +93,11 @@ impl GpuEngine {
     /// Whether the device is a program on the processor, not a graphics processor.
     pub fn is_software(&self) -> bool {
         self.software
+    }
+
+    /// Bytes of compiled kernels that were found on disk when the device was opened.
+    pub fn cached_kernel_bytes(&self) -> usize {
+        self.context.cache.as_ref().map_or(0, |cache| cache.loaded)
     }
 
     /// What the passes of one training step with a batch of `batch` samples read and write.

@@ -17,6 +17,7 @@
 
 mod adapters;
 mod batch;
+mod cache;
 mod context;
 mod engine;
 mod fft;
@@ -42,6 +43,7 @@ mod validate;
 mod tests;
 
 pub use adapters::{AdapterSummary, Selection, adapters};
+pub use cache::KernelCache;
 pub use engine::{GpuEngine, GpuOptions};
 pub use kernel::{Kernel, Stage, dump};
 pub use plan::{LineOrder, NoPlan, Plan, WorkgroupLimits};
