@@ -1,10 +1,11 @@
 //! A batch on its way through a loaded program, and what is read back of it.
 
+use half::f16;
 use ndarray::Array2;
 use num_complex::{Complex32, Complex64};
 use wgpu::Buffer;
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Store};
 use crate::optics::Field;
 
 use super::context::Context;
@@ -55,6 +56,31 @@ impl Ready<'_> {
         let bytes = (self.common.batch * self.sheets.words() * 4) as u64;
         let read = self.context.read(&[(self.run.buffer("sheet"), bytes)])?;
         Ok(bytemuck::pod_collect_to_vec(&read[0]))
+    }
+
+    /// The fields `U_l` of a portion as they are recorded; waits for the device.
+    pub(super) fn read_recorded(
+        &self,
+        l: usize,
+        (first, count): (usize, usize),
+    ) -> Result<Vec<Field>, EngineError> {
+        let (run, name) = (&*self.run, format!("record{l}"));
+        if run.program.store == Store::F32 || l == run.program.hops.len() {
+            return self.read_fields(&name, count);
+        }
+        let (sheets, [rows, cols]) = (self.read_sheets()?, run.layout.geometry.shape);
+        let read = self.context.read(&[(run.buffer(&name), (count * rows * cols * 4) as u64)])?;
+        let halves: Vec<[u16; 2]> = bytemuck::pod_collect_to_vec(&read[0]);
+        let field = |(number, part): (usize, &[[u16; 2]])| {
+            let rms = self.sheets.start_rms(&sheets, first + number);
+            let unit = f64::from(Store::unit(run.exposure.data[l - 1], rms));
+            let wide = |bits| unit * f16::from_bits(bits).to_f64();
+            Array2::from_shape_fn((rows, cols), |(r, c)| {
+                let [re, im] = part[r * cols + c];
+                Complex64::new(wide(re), wide(im))
+            })
+        };
+        Ok(halves.chunks(rows * cols).enumerate().map(field).collect())
     }
 
     /// The first fields of an array over samples; waits for the device.

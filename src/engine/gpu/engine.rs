@@ -304,7 +304,7 @@ impl Engine for GpuEngine {
             let both = [Group::Data(Purpose::Train), Group::Error].map(|group| Order { group, samples });
             ready.submit(&both)?;
             for (l, fields) in fields.iter_mut().enumerate().skip(1) {
-                fields.extend(ready.read_fields(&format!("record{l}"), samples.1)?);
+                fields.extend(ready.read_recorded(l, samples)?);
             }
         }
         let mut gradients = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::engine::{Loss, Program};
+use crate::engine::{Loss, Program, Store};
 use crate::optics::Field;
 
 use super::fft::twiddles;
@@ -107,7 +107,8 @@ pub(super) fn inventory<'a>(
         }
     }
     for l in 1..=program.hops.len() {
-        add(&format!("record{l}"), samples * pixels * 8, Contents::Zero);
+        let bytes = if program.store == Store::F16 && l < program.hops.len() { 4 } else { 8 };
+        add(&format!("record{l}"), samples * pixels * bytes, Contents::Zero);
     }
     for (k, transfer) in program.transfers.iter().enumerate() {
         add(&format!("transfer{k}"), geometry.transfer() * 8, Contents::Transfer(transfer));

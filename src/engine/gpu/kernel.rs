@@ -41,7 +41,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
         Stage::RowMiddle,
         "row_middle",
         include_str!("../../../shaders/row_middle.wgsl"),
-        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["MASK"], &["OPTICAL"]],
+        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["MASK"], &["OPTICAL"], &["HALF"]],
     ),
     (
         Stage::RowLast,
@@ -64,7 +64,16 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
         Stage::ErrorRow,
         "error_row",
         include_str!("../../../shaders/error_row.wgsl"),
-        &[&["AFTER"], &["MEASURE"], &["MASK"], &["OPTICAL"], &["ONWARD", "ENCODED"], &["BEFORE"], &["PHASE"]],
+        &[
+            &["AFTER"],
+            &["MEASURE"],
+            &["MASK"],
+            &["OPTICAL"],
+            &["ONWARD", "ENCODED"],
+            &["BEFORE"],
+            &["PHASE"],
+            &["HALF"],
+        ],
     ),
     (Stage::Update, "update", include_str!("../../../shaders/update.wgsl"), &[&["ADAM", "TRACE"]]),
     (Stage::Command, "command", include_str!("../../../shaders/command.wgsl"), &[&["LEVELS"], &["LUT"]]),
@@ -78,6 +87,7 @@ pub(super) fn shared(name: &str) -> &'static str {
         "encode" => include_str!("../../../shaders/shared/encode.wgsl"),
         "flat" => include_str!("../../../shaders/shared/flat.wgsl"),
         "exp_ln" => include_str!("../../../shaders/shared/exp_ln.wgsl"),
+        "half" => include_str!("../../../shaders/shared/half.wgsl"),
         "layout" => include_str!("../../../shaders/shared/layout.wgsl"),
         "measure" => include_str!("../../../shaders/shared/measure.wgsl"),
         "mse" => include_str!("../../../shaders/shared/mse.wgsl"),
@@ -129,7 +139,8 @@ impl Kernel {
             LineOrder::Columns => &geometry.column,
         });
         let mut flags: BTreeSet<&'static str> = flags.iter().copied().collect();
-        if stage == Stage::ErrorRow && (flags.contains("MEASURE") || flags.contains("ENCODED")) {
+        let of_sheet = ["MEASURE", "ENCODED", "HALF"];
+        if matches!(stage, Stage::RowMiddle | Stage::ErrorRow) && of_sheet.iter().any(|f| flags.contains(f)) {
             flags.insert("SHEET");
         }
         let fft = plan.map(|plan| LineFft { plan });

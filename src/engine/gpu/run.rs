@@ -322,5 +322,8 @@ fn fill(step: &Step, order: &Order, common: Common, exposure: &Exposure) -> Para
         };
         params.level = levels[hop] as f32;
     }
+    if let Some(hop) = step.pass.stored {
+        params.stored_level = exposure.data[hop] as f32;
+    }
     params
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::device::noise::Pass as Light;
-use crate::engine::{Hop, Loss, Program, Relay, Update};
+use crate::engine::{Hop, Loss, Program, Relay, Store, Update};
 
 use super::geometry::{Geometry, encode_flag, loss_flags};
 use super::inventory::SharedArrays;
@@ -78,6 +78,11 @@ impl<'a> Schedule<'a> {
         matches!(self.program.readout.loss, Loss::Mse { .. })
     }
 
+    /// Whether any field is stored in half precision: the last one, which makes the error, is not.
+    fn half(&self) -> bool {
+        self.program.store == Store::F16 && self.program.hops.len() > 1
+    }
+
     /// Data pass, and with images the readout.
     pub(super) fn data(&self, purpose: Purpose) -> Vec<Pass> {
         let hops = &self.program.hops;
@@ -98,8 +103,9 @@ impl<'a> Schedule<'a> {
 
     fn start(&self, purpose: Purpose, camera: bool) -> Vec<Pass> {
         let given = purpose == Purpose::Given;
-        // The start field's rms sets the camera's exposure and the unit of the mean square error.
-        let sums = !given && (camera || self.mse());
+        // The start field's rms sets the camera's exposure, the unit of the mean square error and that of stored halves.
+        let halves = purpose == Purpose::Train && self.half();
+        let sums = !given && (camera || self.mse() || halves);
         let mut first = self.rows(Stage::RowFirst, Across::Samples);
         if given {
             first = first.flag(true, "GIVEN").uses("given", self.last_record());
@@ -124,6 +130,7 @@ impl<'a> Schedule<'a> {
             .optional("MASK", "mask", mask_name(next))
             .flag(measure && self.optical(), "OPTICAL");
         pass.optional("RECORD", "record", record.then(|| format!("record{}", l + 1)))
+            .stored(record && self.half(), l)
     }
 
     fn last(&self, l: usize, hop: &Hop, purpose: Purpose, camera: bool) -> Pass {
@@ -190,7 +197,9 @@ impl<'a> Schedule<'a> {
             pass = pass.uses("partial", format!("partial{m}"));
         }
         if l > 0 {
-            return pass.uses("record", format!("record{l}"));
+            return pass
+                .uses("record", format!("record{l}"))
+                .stored(hop.mask.is_some() && self.half(), l - 1);
         }
         // The start field is encoded again: cheaper than a recorded copy.
         let phase = encode_flag(self.program);
@@ -302,6 +311,7 @@ mod tests {
             },
             camera: None,
             relay: Relay::Measured,
+            store: Store::F32,
         }
     }
 

@@ -49,7 +49,7 @@ fn traffic(
     let dispatches = if over_batch { 1 } else { batch.div_ceil(portion.samples) };
     let (mut reads, mut writes) = (0, 0);
     for binding in &kernel.bindings {
-        let bytes = (per_sample(&binding.name, geometry) * batch
+        let bytes = (per_sample(pass, &binding.name, geometry) * batch
             + shared(&binding.name, geometry, portion.groups) * dispatches) as u64;
         match binding.access {
             Access::Read => reads += bytes,
@@ -75,8 +75,9 @@ fn in_place(pass: &Pass, name: &str) -> bool {
 }
 
 /// Bytes of an array over samples.
-fn per_sample(name: &str, geometry: &Geometry) -> usize {
+fn per_sample(pass: &Pass, name: &str, geometry: &Geometry) -> usize {
     match name {
+        "record" if pass.flags.contains(&"HALF") => geometry.pixels() * 4,
         "work" => geometry.shape[0] * geometry.padded[1] * 8,
         "record" | "given" => geometry.pixels() * 8,
         "images" => geometry.image_bytes(),
