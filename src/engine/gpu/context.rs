@@ -8,12 +8,12 @@ use wgpu::util::DeviceExt as _;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
     BindGroupLayoutEntry, BindingType, Buffer, BufferBinding, BufferBindingType, BufferDescriptor,
-    BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, ErrorFilter,
-    Features, PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue, ShaderModuleDescriptor,
-    ShaderRuntimeChecks, ShaderSource, ShaderStages,
+    BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, DownlevelFlags,
+    ErrorFilter, Features, PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue,
+    ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Store};
 
 use super::adapters::{self, Selection};
 use super::cache::{KernelCache, OpenCache};
@@ -50,6 +50,8 @@ pub(super) struct Context {
     pub(super) limits: WorkgroupLimits,
     /// Largest array a kernel can bind.
     pub(super) binding_bytes: u64,
+    /// Whether kernels can pack numbers in half precision.
+    halves: bool,
     /// Whether kernels check indices and start with cleared workgroup memory.
     checked: bool,
     /// By text.
@@ -89,6 +91,7 @@ impl Context {
             name: info.name.clone(),
             limits: adapters::workgroup_limits(&adapter),
             binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            halves: adapter.get_downlevel_capabilities().flags.contains(DownlevelFlags::SHADER_F16_IN_F32),
             checked,
             compiled: HashMap::new(),
             cache: None,
@@ -96,6 +99,17 @@ impl Context {
         };
         context.cache = OpenCache::open(&context, &info, cache);
         Ok(context)
+    }
+
+    /// Refuses fields in half precision where kernels cannot pack them.
+    pub(super) fn check_store(&self, store: Store) -> Result<(), EngineError> {
+        match store {
+            Store::F16 if !self.halves => Err(self.failed(
+                "its kernels cannot pack half-precision numbers; set engine.store = \"f32\", or use another device"
+                    .to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whatever the device complained of since the last check.

@@ -188,6 +188,7 @@ impl Engine for GpuEngine {
     fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError> {
         check::program(program, max_batch)?;
         super::validate::program(program)?;
+        self.context.check_store(program.store)?;
         let layout = self.layout(program, max_batch)?;
         self.run = None;
         let needed = layout.bytes(program, max_batch);
