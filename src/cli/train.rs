@@ -9,7 +9,7 @@ use super::args::{Common, Device, Resume, Train};
 use super::progress::Progress;
 use super::{exit, print, print_json, signal};
 use crate::data::{self, DataSet, Limits};
-use crate::engine::{self, DeviceInfo, Engine};
+use crate::engine::{self, DeviceInfo, Engine, Program};
 use crate::experiment::classify::{Classification, Ended, classify};
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
@@ -132,6 +132,7 @@ fn dry_run(
 ) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
     let twin = system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
+    let twin = Program { store: experiment.engine.store, ..twin };
     let bytes = engine.memory_needed(&twin, experiment.batch(data));
     print(&experiment.to_toml());
     print(&format!(
