@@ -1,17 +1,18 @@
 // Modulator, step 3: cross-talk along one axis with the kernel [k_R .. k_1 k_0 k_1 .. k_R], border repeated.
-//@use params
+//@use params flat
 //@bind read kernel: array<f32>
 //@bind read turns: array<f32>
 //@bind write blurred: array<f32>
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= PIXELS) {
+    let pixel = flat_pixel(id);
+    if (pixel >= PIXELS) {
         return;
     }
-    let row = i32(id.x / COLS);
-    let col = i32(id.x % COLS);
-    var sum = kernel[0] * turns[id.x];
+    let row = i32(pixel / COLS);
+    let col = i32(pixel % COLS);
+    var sum = kernel[0] * turns[pixel];
     for (var r = 1u; r <= p.radius; r++) {
         let d = i32(r);
         //@if ROWWISE
@@ -23,5 +24,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         //@end
         sum += kernel[r] * (turns[before] + turns[behind]);
     }
-    blurred[id.x] = sum;
+    blurred[pixel] = sum;
 }

@@ -1,5 +1,5 @@
 // Modulator, steps 1 and 2: commanded phase (radians) -> wrapped, quantised, through the look-up table -> turns.
-//@use params
+//@use params flat
 //@bind read phases: array<f32>
 //@if LUT
 // Phase in turns at equally spaced commands in 0..=1 turn.
@@ -9,10 +9,11 @@
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= PIXELS) {
+    let pixel = flat_pixel(id);
+    if (pixel >= PIXELS) {
         return;
     }
-    let command = phases[id.x] * 0.15915494;
+    let command = phases[pixel] * 0.15915494;
     var turn = command - floor(command);
     //@if LEVELS
     turn = floor(turn * p.levels + 0.5) / p.levels;
@@ -23,5 +24,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let k = min(u32(place), p.lut - 2u);
     turn = mix(lut[k], lut[k + 1u], place - f32(k));
     //@end
-    turns[id.x] = turn;
+    turns[pixel] = turn;
 }

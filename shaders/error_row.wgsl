@@ -7,8 +7,15 @@
 //@use encode
 //@else
 //@if MASK
+//@if HALF
+//@bind read record: array<u32>
+//@else
 //@bind read record: array<vec2<f32>>
 //@end
+//@end
+//@end
+//@if HALF
+//@use half
 //@end
 //@if MEASURE
 //@use measure
@@ -51,6 +58,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         //@end
         //@if ENCODED
         let image = sheet[(p.first + local) * SHEET + SHEET_IMAGE];
+        //@end
+        //@if HALF
+        let unit = half_unit(p.stored_level * sheet_float(p.first + local, SHEET_START_RMS));
         //@end
         //@each
         var x$m = vec2<f32>(0.0);
@@ -104,7 +114,11 @@ if (inside(row, $i)) {
     //@if ENCODED
     let v = cmul(m, start_field(image, row, $i));
     //@else
+    //@if HALF
+    let v = cmul(m, half_unpack(record[local * PIXELS + pixel], unit));
+    //@else
     let v = cmul(m, record[local * PIXELS + pixel]);
+    //@end
     //@end
     g$m += seen.x * v.y + seen.y * v.x;
     x$m = cmul(x$m, m);

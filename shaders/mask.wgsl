@@ -1,5 +1,5 @@
 // Modulator, steps 4 to 6: turns -> gain exp(i phase) + leak -> resampled (bilinear, zero outside) -> times factor.
-//@use params complex turns
+//@use params flat complex turns
 //@bind read turns: array<f32>
 //@if FACTOR
 //@bind read factor: array<vec2<f32>>
@@ -16,11 +16,12 @@ fn modulated(row: i32, col: i32) -> vec2<f32> {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= PIXELS) {
+    let pixel = flat_pixel(id);
+    if (pixel >= PIXELS) {
         return;
     }
-    let row = i32(id.x / COLS);
-    let col = i32(id.x % COLS);
+    let row = i32(pixel / COLS);
+    let col = i32(pixel % COLS);
     //@if RESAMPLE
     // Displacements, not positions: near 1000 pixels an f32 has no digits left for the fraction.
     let dy = p.row_by_row * f32(row) + p.row_by_col * f32(col) + p.row_offset;
@@ -34,7 +35,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var m = modulated(row, col);
     //@end
     //@if FACTOR
-    m = cmul(m, factor[id.x]);
+    m = cmul(m, factor[pixel]);
     //@end
-    mask[id.x] = m;
+    mask[pixel] = m;
 }

@@ -4,12 +4,22 @@
 //@if AFTER
 //@bind read after: array<vec2<f32>>
 //@end
-//@if MEASURE
+//@if SHEET
 //@bind read sheet: array<u32>
-//@use sheet measure
+//@use sheet
+//@end
+//@if MEASURE
+//@use measure
+//@end
+//@if HALF
+//@use half
 //@end
 //@if RECORD
+//@if HALF
+//@bind write record: array<u32>
+//@else
 //@bind write record: array<vec2<f32>>
+//@end
 //@end
 //@if MASK
 //@bind read mask: array<vec2<f32>>
@@ -22,9 +32,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let t = lid % T;
     let row = group.x * LINES + line;
     let local = group.y;
-    //@if MEASURE
+    //@if SHEET
     let sample = p.first + local;
-    let scale = p.level * sheet_float(sample, SHEET_START_RMS);
+    let start_rms = sheet_float(sample, SHEET_START_RMS);
+    //@end
+    //@if MEASURE
+    let scale = p.level * start_rms;
+    //@end
+    //@if HALF
+    let unit = half_unit(p.stored_level * start_rms);
     //@end
     //@each
     var x$m = vec2<f32>(0.0);
@@ -44,7 +60,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         seen = measure(x$m, pixel, sample, scale);
         //@end
         //@if RECORD
+        //@if HALF
+        record[local * PIXELS + pixel] = half_pack(seen, unit);
+        //@else
         record[local * PIXELS + pixel] = seen;
+        //@end
         //@end
         //@if !OPTICAL
         x$m = seen;

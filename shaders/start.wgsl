@@ -1,13 +1,14 @@
 // The start field U_0 alone, for traces.
-//@use params layout sheet encode
+//@use params flat layout sheet encode
 //@bind read sheet: array<u32>
 //@bind write record: array<vec2<f32>>
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= PIXELS) {
+    let pixel = flat_pixel(id);
+    if (pixel >= PIXELS) {
         return;
     }
     let image = sheet[(p.first + id.y) * SHEET + SHEET_IMAGE];
-    record[id.y * PIXELS + id.x] = start_field(image, id.x / COLS, id.x % COLS);
+    record[id.y * PIXELS + pixel] = start_field(image, pixel / COLS, pixel % COLS);
 }

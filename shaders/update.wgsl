@@ -1,5 +1,5 @@
 // Mean gradient of a mask from the sums of its groups of samples, then an Adam or gradient-descent step (or only the gradient).
-//@use params
+//@use params flat
 //@bind read partial: array<f32>
 //@if TRACE
 //@bind write gradient: array<f32>
@@ -11,7 +11,7 @@
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let pixel = id.x;
+    let pixel = flat_pixel(id);
     if (pixel >= PIXELS) {
         return;
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{Setup, batch, field_error, images, phases, prepare, program, real_error, screen, transfer};
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::engine::gpu::{GpuEngine, GpuOptions};
+use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{
     Affine, Camera, Encoding, Engine, EngineError, Exposure, Modulator, Program, Relay, Scoring, State,
     Update,
@@ -26,6 +26,7 @@ fn gpu() -> GpuEngine {
 }
 
 fn with(options: GpuOptions) -> GpuEngine {
+    let options = GpuOptions { kernel_cache: KernelCache::Off, ..options };
     GpuEngine::with_options(options).unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -98,10 +99,40 @@ fn fields_and_gradients_agree_on_grids_of_all_kinds() {
     }
 }
 
+/// Every line length of a spread over the range, along rows or columns: even and odd, squares of primes and display sizes.
+#[test]
+fn lengths_with_factors_two_three_and_five_agree() {
+    let mut gpu = gpu();
+    for shape in [
+        [75, 81],
+        [125, 90],
+        [400, 405],
+        [500, 480],
+        [540, 640],
+        [800, 720],
+        [1000, 1125],
+        [1200, 960],
+        [1080, 30],
+        [25, 1920],
+        [2048, 12],
+        [12, 3840],
+        [4096, 15],
+    ] {
+        let setup = Setup { shape, padding: 1, layers: 2, ..Setup::default() };
+        let p = program(&setup);
+        assert_eq!(p.padded.map(|length| gpu.transform_length(length).unwrap()), p.padded);
+        compare(&mut gpu, &p, 1, &format!("{shape:?}"));
+    }
+    let setup = Setup { shape: [400, 240], padding: 2, layers: 2, ..Setup::default() };
+    let p = program(&setup);
+    assert_eq!(p.padded, [800, 480]);
+    compare(&mut gpu, &p, 1, "400 x 240 in 800 x 480");
+}
+
 #[test]
 fn kernels_written_for_graphics_processors_agree() {
     let mut gpu = with(GpuOptions { hardware_plans: Some(true), checked: false, ..GpuOptions::default() });
-    for (shape, padding, n) in [([64, 64], 2, 5), ([128, 256], 1, 2)] {
+    for (shape, padding, n) in [([64, 64], 2, 5), ([128, 256], 1, 2), ([240, 405], 1, 2)] {
         let setup = Setup { shape, padding, transposed: true, camera_aberration: 0.3, ..Setup::default() };
         let p = program(&setup);
         compare(&mut gpu, &p, n, &format!("{shape:?} x {padding}, batch {n}"));
@@ -434,13 +465,17 @@ fn a_memory_limit_makes_smaller_portions_before_it_refuses() {
 #[test]
 fn impossible_programs_are_refused_with_the_reason() {
     let mut gpu = gpu();
-    assert_eq!(gpu.transform_length(65).unwrap(), 96);
-    assert_eq!(gpu.transform_length(800).unwrap(), 800);
-    assert_eq!(gpu.transform_length(2048).unwrap(), 2048);
-    assert!(matches!(gpu.transform_length(2049), Err(EngineError::Length { length: 2049, .. })));
-    let p = program(&Setup { shape: [90, 64], padding: 1, ..Setup::default() });
+    for (minimum, length) in [(1, 8), (65, 72), (800, 800), (2049, 2160), (4096, 4096)] {
+        assert_eq!(gpu.transform_length(minimum).unwrap(), length);
+    }
+    let error = gpu.transform_length(4097).unwrap_err();
+    assert!(matches!(error, EngineError::Length { length: 4097, .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("4096") && text.contains(&gpu.device().name) && text.contains("CPU"), "{text}");
+    let p = program(&Setup { shape: [91, 64], padding: 1, ..Setup::default() });
     let error = gpu.load(&p, 1).unwrap_err();
-    assert!(matches!(error, EngineError::Length { length: 90, .. }), "{error}");
+    assert!(matches!(error, EngineError::Length { length: 91, .. }), "{error}");
+    assert!(error.to_string().contains("choose 96"), "{error}");
     assert!(matches!(gpu.state(), Err(EngineError::Device { .. })), "nothing is loaded");
     let p = program(&Setup::default());
     gpu.load(&p, 1).unwrap();

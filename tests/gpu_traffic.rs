@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Setup, program};
-use ffm_twin::engine::gpu::{GpuEngine, PassTraffic, Selection};
-use ffm_twin::engine::{Camera, Program};
+use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache, PassTraffic};
+use ffm_twin::engine::{Camera, Program, Store};
 
 /// Bytes a pixel and layer that samples need, unpadded: work array 2 x (row pass 16 + column pass 16), recorded field
 /// written and read 16.
@@ -15,7 +15,8 @@ const PER_LAYER_PADDED: f64 = 144.0;
 const SMALL: f64 = 1.0;
 
 fn engine() -> GpuEngine {
-    GpuEngine::new(Selection::Best).unwrap_or_else(|e| panic!("{e}"))
+    let options = GpuOptions { kernel_cache: KernelCache::Off, ..GpuOptions::default() };
+    GpuEngine::with_options(options).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn count(list: &[PassTraffic], stage: &str) -> usize {
@@ -62,6 +63,21 @@ fn a_sample_moves_eighty_bytes_a_pixel_and_layer() {
         for layers in 1..=5 {
             let p = program(&Setup { shape: [128, 128], padding, layers, ..Setup::default() });
             let excess = per_sample(&engine, &p) - bytes * layers as f64;
+            assert!((0.0..SMALL).contains(&excess), "{layers} layers, padding {padding}: {excess} too many");
+        }
+    }
+}
+
+#[test]
+fn half_precision_moves_eight_bytes_a_pixel_and_recorded_field_less() {
+    let engine = engine();
+    for (padding, bytes) in [(1, PER_LAYER), (2, PER_LAYER_PADDED)] {
+        for layers in 1..=5 {
+            let mut p = program(&Setup { shape: [128, 128], padding, layers, ..Setup::default() });
+            p.store = Store::F16;
+            // The last field stays as it is. Written and read: four bytes less each.
+            let expected = bytes * layers as f64 - 8.0 * (layers - 1) as f64;
+            let excess = per_sample(&engine, &p) - expected;
             assert!((0.0..SMALL).contains(&excess), "{layers} layers, padding {padding}: {excess} too many");
         }
     }

@@ -48,6 +48,8 @@ struct Params {
     col_by_row: f32,
     col_by_col: f32,
     col_offset: f32,
+    // Exposure level of a field that is stored in half precision.
+    stored_level: f32,
 }
 
 //@bind uniform p: Params

@@ -9,7 +9,7 @@ use super::args::{Common, Device, Resume, Train};
 use super::progress::Progress;
 use super::{exit, print, print_json, signal};
 use crate::data::{self, DataSet, Limits};
-use crate::engine::{self, DeviceInfo, Engine};
+use crate::engine::{self, DeviceInfo, Engine, Program};
 use crate::experiment::classify::{Classification, Ended, classify};
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
@@ -136,6 +136,7 @@ fn dry_run(
 ) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
     let twin = system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
+    let twin = Program { store: experiment.engine.store, ..twin };
     let memory = engine.memory_by_device(&twin, experiment.batch(data));
     let bytes = memory.iter().copied().fold(0, u64::saturating_add);
     let devices = engine.devices();

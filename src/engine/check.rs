@@ -1,5 +1,7 @@
 //! Checks that both engines make before they touch a device.
 
+use ndarray::Array2;
+
 use super::{Batch, EngineError, Exposure, ImageSet, Program, SetId, State};
 use crate::optics::Field;
 

@@ -14,7 +14,7 @@ pub use check::next_fast_length;
 pub use error::EngineError;
 pub use program::{
     Affine, Camera, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout, Relay,
-    Scoring,
+    Scoring, Store,
 };
 
 pub use select::open;

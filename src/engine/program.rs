@@ -49,6 +49,8 @@ pub struct Program {
     pub camera: Option<Camera>,
     /// What passes on from hop to hop when there is a camera.
     pub relay: Relay,
+    /// How recorded fields wait for the error pass.
+    pub store: Store,
 }
 
 /// One stretch of free space and what stands at its two ends.
@@ -222,4 +224,61 @@ pub enum Relay {
     Measured,
     /// Light itself passes on; measurements only observe it (`cascade` hardware).
     Optical,
+}
+
+/// How an engine keeps the recorded fields `U_1 .. U_{L-1}` from the data pass until the error pass.
+///
+/// With [`Store::F16`] the error pass finds, in place of `U_l` (real and imaginary part apart),
+///
+/// ```text
+/// s half( clamp(U_l / s, -65504, 65504) )       s = Store::unit(level[l], rms(U_0))
+/// ```
+///
+/// where `half` is the nearest IEEE 754 binary16 number (ties to even; a graphics driver may take the neighbour on the
+/// other side, and zero for numbers below `2^-14`), `level` is [`Exposure::data`] (1 unless it was set), and the rms is
+/// that of the sample's own start field over [`Program::shape`]. `s` is a power of two near the expected rms of `U_l`, so
+/// that scaling rounds nothing: fields up to 65504 times their rms do not overflow, and below `6e-5` of it digits are lost.
+///
+/// Only the gradient is touched, by about `2^-12` of itself. Light itself goes on unrounded in the data pass; the start field `U_0`,
+/// the last field `U_L`, detectors and loss know nothing of it. Traces show the fields as they are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// In the engine's precision.
+    #[default]
+    F32,
+    /// In half precision: half the memory and half the traffic of recorded fields.
+    F16,
+}
+
+impl Store {
+    /// The unit of half-precision fields: `2^round(log2 x)` of `x = level rms` in `f32`, the same bits on every engine; 1
+    /// where `x` is beyond `2^-100 .. 2^100`, as in the dark.
+    pub fn unit(level: f64, rms: f64) -> f32 {
+        let x = level as f32 * rms as f32;
+        if !(x > 2.0_f32.powi(-100) && x < 2.0_f32.powi(100)) {
+            return 1.0;
+        }
+        // From the square root of 2 on, the mantissa carries into the exponent.
+        let carry = 1.0_f32.to_bits() + (1 << 23) - std::f32::consts::SQRT_2.to_bits();
+        f32::from_bits((x.to_bits() + carry) & 0x7f80_0000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_the_nearest_powers_of_two() {
+        for (x, unit) in
+            [(1.0, 1.0), (1.41, 1.0), (1.42, 2.0), (2.82, 2.0), (0.7, 0.5), (0.71, 1.0), (1e-9, 9.313226e-10)]
+        {
+            assert_eq!(Store::unit(1.0, x), unit, "{x}");
+            assert_eq!(Store::unit(x, 1.0), unit, "{x}");
+        }
+        for x in [0.0, f64::NAN, f64::INFINITY, 1e-35, 1e35] {
+            assert_eq!(Store::unit(1.0, x), 1.0, "{x}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Imperfections;
 use crate::data::DataSet;
+use crate::engine::Store;
 use crate::train::TrainConfig;
 use crate::twin::{
     ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig,
@@ -39,6 +40,8 @@ pub struct Experiment {
     pub imperfections: Imperfections,
     /// `[train]`.
     pub train: TrainConfig,
+    /// `[engine]`.
+    pub engine: EngineConfig,
 }
 
 impl Default for Experiment {
@@ -55,6 +58,7 @@ impl Default for Experiment {
             hardware: HardwareConfig::default(),
             imperfections: Imperfections { preset: Some("bench".into()), ..Imperfections::default() },
             train: TrainConfig::default(),
+            engine: EngineConfig::default(),
         }
     }
 }
@@ -77,6 +81,14 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self { source: "strokes".into(), train: None, test: None }
     }
+}
+
+/// `[engine]`: how the engine computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// `f32`, or `f16`: recorded fields wait for the error pass in half precision.
+    pub store: Store,
 }
 
 impl Experiment {
@@ -139,6 +151,19 @@ impl Experiment {
 mod tests {
     use super::*;
     use crate::experiment::settings;
+
+    #[test]
+    fn the_store_is_f32_or_f16() {
+        let read = |text: &str| settings::<Experiment>(text, "test", &[]);
+        assert_eq!(read("").unwrap().engine.store, Store::F32);
+        let half = read("[engine]\nstore = \"f16\"").unwrap();
+        assert_eq!(half.engine.store, Store::F16);
+        assert_eq!(read(&half.to_toml()).unwrap(), half);
+        let error = read("[engine]\nstore = \"f17\"").unwrap_err().to_string();
+        assert!(error.contains("engine.store") && error.contains("f16"), "{error}");
+        let error = read("[engine]\nstores = \"f16\"").unwrap_err().to_string();
+        assert!(error.contains("engine.stores"), "{error}");
+    }
 
     #[test]
     fn the_default_experiment_reads_and_reads_back() {

@@ -4,7 +4,7 @@ pub mod classify;
 mod config;
 mod merge;
 
-pub use config::{DEFAULT, DataConfig, Experiment};
+pub use config::{DEFAULT, DataConfig, EngineConfig, Experiment};
 pub use merge::{SettingsError, read_text, settings};
 
 use std::path::Path;

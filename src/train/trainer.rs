@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::checkpoint::{Checkpoint, Effort, Position};
 use super::{Evaluation, TrainConfig, TrainError, epoch_order, evaluate};
 use crate::engine::cpu::CpuEngine;
-use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Tally};
+use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Store, Tally};
 
 /// Samples that exposures are measured with.
 const EXPOSURE_SAMPLES: usize = 16;
@@ -372,7 +372,8 @@ pub fn measure_exposure(
     state: &State,
 ) -> Result<Exposure, TrainError> {
     let mut engine = CpuEngine::<f32>::new(1)?;
-    engine.load(program, samples.len())?;
+    // Exposures are of the light, not of what is recorded of it.
+    engine.load(&Program { store: Store::F32, ..program.clone() }, samples.len())?;
     engine.set_state(state)?;
     let size = images.size[0] * images.size[1];
     let take = |i: &u32| &images.pixels[*i as usize * size..(*i as usize + 1) * size];

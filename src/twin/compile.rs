@@ -14,7 +14,7 @@ use super::memory;
 use super::modulator::{self, Draw, Kind};
 use crate::calibrate::{self, CameraConfig, Imperfections, LayerErrors};
 use crate::engine::{
-    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Program, Readout, Relay, Scoring,
+    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Program, Readout, Relay, Scoring, Store,
 };
 use crate::optics::{Field, Grid, Method, Propagation, effects, reversed, source};
 
@@ -229,6 +229,7 @@ impl System {
                 HardwareKind::Reload => Relay::Measured,
                 HardwareKind::Cascade => Relay::Optical,
             },
+            store: Store::F32,
         })
     }
 

@@ -93,7 +93,7 @@ fn lengths_that_a_gpu_cannot_transform_are_named() {
     }
     let dir = folder();
     let gpu = |more: &[&str]| ffm(dir.path(), &tiny_args(&["--device", "gpu"], more));
-    gpu(&["--set", "optics.pixels=9000"]).fails(2, &["transform length 18000", "2048", "less padding"]);
+    gpu(&["--set", "optics.pixels=9000"]).fails(2, &["transform length 18000", "8 to 4096", "less padding"]);
     gpu(&["--set", "optics.pixels=101", "--set", "optics.padding=1"])
         .fails(2, &["optics.pixels = 101", "periodic", "the next is "]);
     assert!(!dir.path().join("run").exists());

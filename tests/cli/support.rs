@@ -64,7 +64,7 @@ impl Ran {
 /// The binary in `dir`, away from the data sets and settings of whoever runs the tests.
 pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ffm"));
-    command.current_dir(dir).args(args).env("HOME", dir);
+    command.current_dir(dir).args(args).env("HOME", dir).env("FFM_CACHE_DIR", "off");
     for name in ["FFM_DATA", "FFM_LOG", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"] {
         command.env_remove(name);
     }

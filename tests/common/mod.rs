@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ffm_twin::engine::{
     Batch, Encoding, Engine, ErrorHop, Hop, ImageSet, Input, Loss, Modulator, Program, Readout, Relay,
-    Scoring, SetId, State,
+    Scoring, SetId, State, Store,
 };
 use ffm_twin::optics::Field;
 use ndarray::{Array2, Array3};
@@ -129,6 +129,7 @@ pub(crate) fn program(s: &Setup) -> Program {
         },
         camera: None,
         relay: Relay::Measured,
+        store: Store::F32,
     }
 }
 

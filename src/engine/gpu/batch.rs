@@ -1,14 +1,16 @@
 //! A batch on its way through a loaded program, and what is read back of it.
 
+use half::f16;
 use ndarray::Array2;
 use num_complex::{Complex32, Complex64};
 use wgpu::Buffer;
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Store};
 use crate::optics::Field;
 
 use super::context::Context;
 use super::run::{Common, Group, Order, Run};
+use super::schedule::{Purpose, Rule};
 use super::sheet::Sheets;
 
 /// A checked batch with all that its passes need.
@@ -24,6 +26,18 @@ impl Ready<'_> {
     /// Runs orders in one submission.
     pub(super) fn submit(&mut self, orders: &[Order]) -> Result<(), EngineError> {
         self.run.submit(self.context, orders, self.common, Some(self.images))
+    }
+
+    /// Runs orders with every dispatch timed: seconds of the dispatches of each order.
+    pub(super) fn submit_timed(&mut self, orders: &[Order]) -> Result<Vec<Vec<f64>>, EngineError> {
+        self.run.submit_timed(self.context, orders, self.common, Some(self.images))
+    }
+
+    /// Orders of a training step.
+    pub(super) fn step(&self, rule: Rule) -> Vec<Order> {
+        let mut orders = self.portions(&[Group::Data(Purpose::Train), Group::Error]);
+        orders.extend([Group::Tally, Group::Update(rule), Group::Masks].map(|group| self.whole(group)));
+        orders
     }
 
     /// Orders for every portion of the batch.
@@ -54,6 +68,31 @@ impl Ready<'_> {
             gradients.extend(read_reals(self.context, self.run, names)?);
         }
         Ok(gradients)
+    }
+
+    /// The fields `U_l` of a portion as they are recorded; waits for the device.
+    pub(super) fn read_recorded(
+        &self,
+        l: usize,
+        (first, count): (usize, usize),
+    ) -> Result<Vec<Field>, EngineError> {
+        let (run, name) = (&*self.run, format!("record{l}"));
+        if run.program.store == Store::F32 || l == run.program.hops.len() {
+            return self.read_fields(&name, count);
+        }
+        let (sheets, [rows, cols]) = (self.read_sheets()?, run.layout.geometry.shape);
+        let read = self.context.read(&[(run.buffer(&name), (count * rows * cols * 4) as u64)])?;
+        let halves: Vec<[u16; 2]> = bytemuck::pod_collect_to_vec(&read[0]);
+        let field = |(number, part): (usize, &[[u16; 2]])| {
+            let rms = self.sheets.start_rms(&sheets, first + number);
+            let unit = f64::from(Store::unit(run.exposure.data[l - 1], rms));
+            let wide = |bits| unit * f16::from_bits(bits).to_f64();
+            Array2::from_shape_fn((rows, cols), |(r, c)| {
+                let [re, im] = part[r * cols + c];
+                Complex64::new(wide(re), wide(im))
+            })
+        };
+        Ok(halves.chunks(rows * cols).enumerate().map(field).collect())
     }
 
     /// The first fields of an array over samples; waits for the device.

@@ -7,14 +7,15 @@ use std::time::Duration;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
     BindGroupLayoutEntry, BindingType, Buffer, BufferBinding, BufferBindingType, BufferDescriptor,
-    BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, ErrorFilter,
-    PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue, ShaderModuleDescriptor,
-    ShaderRuntimeChecks, ShaderSource, ShaderStages,
+    BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, DownlevelFlags,
+    ErrorFilter, Features, PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue,
+    ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Store};
 
 use super::adapters::{self, Selection};
+use super::cache::{KernelCache, OpenCache};
 use super::faults::{Fault, Faults};
 use super::kernel::Kernel;
 use super::params::SLOT;
@@ -23,6 +24,9 @@ use super::template::{Access, Binding};
 
 /// How long a failing device may take to say whether it is lost.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Features that are used where there are any.
+const WELCOME: Features = Features::TIMESTAMP_QUERY.union(Features::PIPELINE_CACHE);
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -42,21 +46,30 @@ pub(super) struct Context {
     pub(super) limits: WorkgroupLimits,
     /// Largest array a kernel can bind.
     pub(super) binding_bytes: u64,
+    /// Whether kernels can pack numbers in half precision.
+    halves: bool,
     /// Whether kernels check indices and start with cleared workgroup memory.
     checked: bool,
     /// By text.
     compiled: HashMap<String, Arc<Compiled>>,
     faults: Faults,
+    /// Kernels compiled earlier.
+    pub(super) cache: Option<OpenCache>,
 }
 
 impl Context {
     /// Opens the selected device with all that it allows.
-    pub(super) fn open(selection: &Selection, checked: bool) -> Result<Self, EngineError> {
+    pub(super) fn open(
+        selection: &Selection,
+        checked: bool,
+        cache: &KernelCache,
+    ) -> Result<Self, EngineError> {
         let adapter = adapters::choose(selection)?;
         let info = adapter.get_info();
         let limits = adapter.limits();
         let descriptor = DeviceDescriptor {
             label: Some("ffm"),
+            required_features: adapter.features() & WELCOME,
             required_limits: limits.clone(),
             ..DeviceDescriptor::default()
         };
@@ -66,17 +79,32 @@ impl Context {
                 reason: format!("it cannot be opened: {e}; choose another device, or the CPU engine"),
             })?;
         let faults = Faults::of(&device);
-        Ok(Self {
+        let mut context = Self {
             device,
             queue,
             detail: format!("{:?}, {} {}", info.backend, info.driver, info.driver_info).trim().to_owned(),
-            name: info.name,
+            name: info.name.clone(),
             limits: adapters::workgroup_limits(&adapter),
             binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            halves: adapter.get_downlevel_capabilities().flags.contains(DownlevelFlags::SHADER_F16_IN_F32),
             checked,
             compiled: HashMap::new(),
             faults,
-        })
+            cache: None,
+        };
+        context.cache = OpenCache::open(&context, &info, cache);
+        Ok(context)
+    }
+
+    /// Refuses fields in half precision where kernels cannot pack them.
+    pub(super) fn check_store(&self, store: Store) -> Result<(), EngineError> {
+        match store {
+            Store::F16 if !self.halves => Err(self.failed(
+                "its kernels cannot pack half-precision numbers; set engine.store = \"f32\", or use another device"
+                    .to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whatever the device complained of since the last check.
@@ -151,7 +179,8 @@ impl Context {
         self.allocate("params", slots as u64 * SLOT, BufferUsages::UNIFORM | BufferUsages::COPY_DST)
     }
 
-    fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer, EngineError> {
+    /// A buffer of `bytes` for given uses.
+    pub(super) fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer, EngineError> {
         self.create(&BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false })
     }
 
@@ -222,7 +251,7 @@ impl Context {
                 zero_initialize_workgroup_memory: self.checked,
                 ..PipelineCompilationOptions::default()
             },
-            cache: None,
+            cache: self.cache.as_ref().map(|cache| &cache.pipelines),
         });
         Compiled { pipeline, bindings: kernel.bindings.clone(), layout }
     }

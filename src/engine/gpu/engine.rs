@@ -13,13 +13,15 @@ use crate::optics::Field;
 
 use super::adapters::Selection;
 use super::batch::{Ready, read_fields, read_reals};
+use super::cache::KernelCache;
 use super::context::Context;
 use super::layout::{Layout, check_limit};
-use super::plan::{LineOrder, Plan, lengths};
-use super::run::{Common, Group, Order, Run, passes};
+use super::plan::{LineOrder, Plan};
+use super::radices::lengths;
+use super::run::{Common, Group, Order, Run};
 use super::schedule::{Purpose, Rule};
 use super::sheet::Sheets;
-use super::traffic::{PassTraffic, traffic};
+use super::traffic::{PassTraffic, step_traffic};
 use super::upload::{image_bytes, narrow};
 
 /// How a GPU engine runs.
@@ -35,6 +37,8 @@ pub struct GpuOptions {
     pub memory_limit: Option<u64>,
     /// Whether kernels are written as for a graphics processor; `None`: by what the device is. For tests and timings.
     pub hardware_plans: Option<bool>,
+    /// Where compiled kernels are kept.
+    pub kernel_cache: KernelCache,
 }
 
 impl Default for GpuOptions {
@@ -45,13 +49,14 @@ impl Default for GpuOptions {
             portion_bytes: 256 << 20,
             memory_limit: None,
             hardware_plans: None,
+            kernel_cache: KernelCache::User,
         }
     }
 }
 
 /// Runs programs in `f32` on a graphics processor (or Mesa's software imitation of one) through wgpu.
 pub struct GpuEngine {
-    context: Context,
+    pub(super) context: Context,
     software: bool,
     info: DeviceInfo,
     options: GpuOptions,
@@ -74,7 +79,7 @@ impl GpuEngine {
     /// # Errors
     /// As [`GpuEngine::new`].
     pub fn with_options(options: GpuOptions) -> Result<Self, EngineError> {
-        let mut context = Context::open(&options.selection, options.checked)?;
+        let mut context = Context::open(&options.selection, options.checked, &options.kernel_cache)?;
         let software = context.limits.software;
         context.limits.software = options.hardware_plans.map_or(software, |hardware| !hardware);
         let info = DeviceInfo {
@@ -91,6 +96,11 @@ impl GpuEngine {
         self.software
     }
 
+    /// Bytes of compiled kernels that were found on disk when the device was opened.
+    pub fn cached_kernel_bytes(&self) -> usize {
+        self.context.cache.as_ref().map_or(0, |cache| cache.loaded)
+    }
+
     /// What the passes of one training step with a batch of `batch` samples read and write.
     ///
     /// # Errors
@@ -98,21 +108,13 @@ impl GpuEngine {
     pub fn traffic(&self, program: &Program, batch: usize) -> Result<Vec<PassTraffic>, EngineError> {
         check::program(program, batch)?;
         let layout = self.layout(program, batch)?;
-        let step = [
-            Group::Data(Purpose::Train),
-            Group::Error,
-            Group::Tally,
-            Group::Update(Rule::Adam),
-            Group::Masks,
-        ];
-        let mut list = Vec::new();
-        for group in step {
-            let once = !matches!(group, Group::Data(_) | Group::Error);
-            for pass in passes(program, &layout, group) {
-                list.push(traffic(&pass, &layout.geometry, layout.portion, batch, once));
-            }
-        }
-        Ok(list)
+        Ok(step_traffic(program, &layout, batch, Rule::Adam))
+    }
+
+    /// The traffic of a step of the loaded program, in the portions it was loaded for.
+    pub(super) fn loaded_traffic(&self, batch: usize, rule: Rule) -> Result<Vec<PassTraffic>, EngineError> {
+        let Some(run) = &self.run else { return Err(check::nothing_loaded(&self.info.name)) };
+        Ok(step_traffic(&run.program, &run.layout, batch, rule))
     }
 
     /// Destroys the device, as if its driver had failed: whatever comes after is [`EngineError::Lost`]. For tests.
@@ -147,7 +149,11 @@ impl GpuEngine {
     }
 
     /// Checks a batch and writes its sheet.
-    fn begin(&mut self, batch: Batch<'_>, update: Option<Update>) -> Result<Ready<'_>, EngineError> {
+    pub(super) fn begin(
+        &mut self,
+        batch: Batch<'_>,
+        update: Option<Update>,
+    ) -> Result<Ready<'_>, EngineError> {
         let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
         let set = check::batch(&self.sets, batch, &run.program, run.max_batch)?;
         let sheets = Sheets::new(&run.layout.geometry);
@@ -191,6 +197,7 @@ impl Engine for GpuEngine {
     fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError> {
         check::program(program, max_batch)?;
         super::validate::program(program)?;
+        self.context.check_store(program.store)?;
         let layout = self.layout(program, max_batch)?;
         self.run = None;
         let needed = layout.bytes(program, max_batch);
@@ -269,10 +276,7 @@ impl Engine for GpuEngine {
 
     fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError> {
         let mut ready = self.begin(batch, Some(update))?;
-        let mut orders = ready.portions(&[Group::Data(Purpose::Train), Group::Error]);
-        orders.extend(
-            [Group::Tally, Group::Update(Rule::of(update)), Group::Masks].map(|group| ready.whole(group)),
-        );
+        let orders = ready.step(Rule::of(update));
         ready.submit(&orders)
     }
 
@@ -328,7 +332,7 @@ impl Engine for GpuEngine {
             let both = [Group::Data(Purpose::Train), Group::Error].map(|group| Order { group, samples });
             ready.submit(&both)?;
             for (l, fields) in fields.iter_mut().enumerate().skip(1) {
-                fields.extend(ready.read_fields(&format!("record{l}"), samples.1)?);
+                fields.extend(ready.read_recorded(l, samples)?);
             }
         }
         let gradients = ready.read_gradients()?.iter().map(|g| g.mapv(f64::from)).collect();

@@ -4,9 +4,10 @@ use crate::engine::{Encoding, Loss, Program, Scoring};
 
 use super::plan::{LineOrder, NoPlan, Plan, WorkgroupLimits};
 
-/// Threads of a workgroup of the kernels without a transform: a power of two for sums, and enough that 2048 x 2048 pixels
-/// stay below 65535 workgroups.
+/// Threads of a workgroup of the kernels without a transform: a power of two for sums.
 pub(super) const FLAT_THREADS: usize = 128;
+/// Largest dispatch of a dimension that WebGPU promises.
+pub(super) const MOST_GROUPS: usize = 65_535;
 /// Rows of a block of the work array.
 pub(super) const BLOCK_ROWS: usize = 2;
 
@@ -42,14 +43,28 @@ impl Geometry {
         self.shape[0] * self.shape[1]
     }
 
-    /// Columns of a block: two blocks' worth of columns must not straddle column workgroups.
+    /// Columns of a block: a divisor of the columns of a workgroup, so that no block straddles two. Two rows of four fill
+    /// two memory sectors.
     pub(super) fn block_cols(&self) -> usize {
-        self.column.lines.min(4)
+        let lines = self.column.lines;
+        [4, 5, 3, 2].into_iter().find(|&wide| lines.is_multiple_of(wide)).unwrap_or(1)
     }
 
-    /// Values of one sample in the work array.
+    /// Values of one sample in the work array: whole blocks, though the last row may have no partner.
     pub(super) fn work(&self) -> usize {
         self.shape[0].next_multiple_of(BLOCK_ROWS) * self.padded[1]
+    }
+
+    /// Values of a transfer function, in whole blocks, too.
+    pub(super) fn transfer(&self) -> usize {
+        self.padded[0].next_multiple_of(BLOCK_ROWS) * self.padded[1]
+    }
+
+    /// Workgroups along x of a kernel of a thread a pixel, and the planes of them that it takes.
+    pub(super) fn flat_groups(&self) -> [usize; 2] {
+        let groups = self.pixels().div_ceil(FLAT_THREADS);
+        let planes = groups.div_ceil(MOST_GROUPS);
+        [groups.div_ceil(planes), planes]
     }
 
     /// Bytes of an image in a set: whole words.
@@ -90,6 +105,7 @@ impl Geometry {
         number("IMAGE_ROWS", self.image[0]);
         number("IMAGE_COLS", self.image[1]);
         number("IMAGE_BYTES", self.image_bytes());
+        number("FLAT_PLANE", self.flat_groups()[0] * FLAT_THREADS);
         number("REGIONS", self.regions);
         number("CLASSES", self.classes);
         number("THREADS", plan.map_or(FLAT_THREADS, Plan::workgroup));

@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::engine::{Loss, Program};
+use crate::engine::{Loss, Program, Store};
 use crate::optics::Field;
 
 use super::fft::twiddles;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, MOST_GROUPS};
 use super::upload::{Contents, Runs, map_words};
 
 /// Row workgroups that keep a large device busy; the error pass splits the batch in groups until it has as many.
 const BUSY: usize = 1024;
 /// The same for shaders that run on a few processor cores.
 const BUSY_SOFTWARE: usize = 16;
-/// Largest dispatch of a dimension that WebGPU promises.
-const MOST_GROUPS: usize = 65_535;
 
 /// How many samples run at once, and in how many groups their gradients are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +107,11 @@ pub(super) fn inventory<'a>(
         }
     }
     for l in 1..=program.hops.len() {
-        add(&format!("record{l}"), samples * pixels * 8, Contents::Zero);
+        let bytes = if program.store == Store::F16 && l < program.hops.len() { 4 } else { 8 };
+        add(&format!("record{l}"), samples * pixels * bytes, Contents::Zero);
     }
     for (k, transfer) in program.transfers.iter().enumerate() {
-        add(
-            &format!("transfer{k}"),
-            geometry.padded[0] * geometry.padded[1] * 8,
-            Contents::Transfer(transfer),
-        );
+        add(&format!("transfer{k}"), geometry.transfer() * 8, Contents::Transfer(transfer));
     }
     for (k, array) in arrays.iter().enumerate() {
         add(&format!("array{k}"), pixels * 8, Contents::Pixels(array));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fft::LineFft;
 use super::geometry::Geometry;
-use super::plan::{LineOrder, Plan, WorkgroupLimits, lengths};
+use super::plan::{LineOrder, Plan, WorkgroupLimits};
 use super::template::{Binding, Registers, expand};
 
 /// The stage files.
@@ -41,7 +41,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
         Stage::RowMiddle,
         "row_middle",
         include_str!("../../../shaders/row_middle.wgsl"),
-        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["MASK"], &["OPTICAL"]],
+        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["MASK"], &["OPTICAL"], &["HALF"]],
     ),
     (
         Stage::RowLast,
@@ -64,7 +64,16 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
         Stage::ErrorRow,
         "error_row",
         include_str!("../../../shaders/error_row.wgsl"),
-        &[&["AFTER"], &["MEASURE"], &["MASK"], &["OPTICAL"], &["ONWARD", "ENCODED"], &["BEFORE"], &["PHASE"]],
+        &[
+            &["AFTER"],
+            &["MEASURE"],
+            &["MASK"],
+            &["OPTICAL"],
+            &["ONWARD", "ENCODED"],
+            &["BEFORE"],
+            &["PHASE"],
+            &["HALF"],
+        ],
     ),
     (Stage::Update, "update", include_str!("../../../shaders/update.wgsl"), &[&["ADAM", "TRACE"]]),
     (Stage::Command, "command", include_str!("../../../shaders/command.wgsl"), &[&["LEVELS"], &["LUT"]]),
@@ -76,7 +85,9 @@ pub(super) fn shared(name: &str) -> &'static str {
     match name {
         "complex" => include_str!("../../../shaders/shared/complex.wgsl"),
         "encode" => include_str!("../../../shaders/shared/encode.wgsl"),
+        "flat" => include_str!("../../../shaders/shared/flat.wgsl"),
         "exp_ln" => include_str!("../../../shaders/shared/exp_ln.wgsl"),
+        "half" => include_str!("../../../shaders/shared/half.wgsl"),
         "layout" => include_str!("../../../shaders/shared/layout.wgsl"),
         "measure" => include_str!("../../../shaders/shared/measure.wgsl"),
         "mse" => include_str!("../../../shaders/shared/mse.wgsl"),
@@ -128,7 +139,8 @@ impl Kernel {
             LineOrder::Columns => &geometry.column,
         });
         let mut flags: BTreeSet<&'static str> = flags.iter().copied().collect();
-        if stage == Stage::ErrorRow && (flags.contains("MEASURE") || flags.contains("ENCODED")) {
+        let of_sheet = ["MEASURE", "ENCODED", "HALF"];
+        if matches!(stage, Stage::RowMiddle | Stage::ErrorRow) && of_sheet.iter().any(|f| flags.contains(f)) {
             flags.insert("SHEET");
         }
         let fft = plan.map(|plan| LineFft { plan });
@@ -170,12 +182,18 @@ fn variants(groups: &[&[&'static str]]) -> Vec<Vec<&'static str>> {
     all
 }
 
+/// Lengths that [`dump`] writes: those of common grids and displays. The others differ in their transforms alone.
+const DUMPED: [usize; 24] = [
+    64, 100, 128, 200, 240, 256, 400, 480, 500, 512, 600, 800, 960, 1000, 1024, 1080, 1200, 1600, 1920, 2000,
+    2048, 2160, 3840, 4096,
+];
+
 /// Name and text of the kernels for square unpadded grids and 28 x 28 images in ten classes, as a device with these limits
-/// runs them: for every supported length the stages that transform lines, plain and with everything they can do; and all
+/// runs them: for common lengths the stages that transform lines, plain and with everything they can do; and all
 /// variants of the other stages.
 pub fn dump(limits: WorkgroupLimits) -> Vec<(String, String)> {
     let mut kernels = Vec::new();
-    for (number, geometry) in lengths().filter_map(|length| square(length, limits)).enumerate() {
+    for (number, geometry) in DUMPED.into_iter().filter_map(|length| square(length, limits)).enumerate() {
         for (stage, _, _, groups) in FILES {
             let variants = match (stage.order(), number) {
                 (Some(_), _) => vec![Vec::new(), groups.iter().map(|group| group[0]).collect()],
@@ -206,6 +224,7 @@ fn square(length: usize, limits: WorkgroupLimits) -> Option<Geometry> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::radices::lengths;
     use super::*;
 
     const DESKTOP: WorkgroupLimits = WorkgroupLimits::DESKTOP;
@@ -215,25 +234,37 @@ mod tests {
             .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
         let mut validator = naga::valid::Validator::new(
             naga::valid::ValidationFlags::all(),
-            naga::valid::Capabilities::default(),
+            // Halves are packed by functions that every Vulkan, Metal and Direct3D 12 device has.
+            naga::valid::Capabilities::default() | naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32,
         );
         validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
     }
 
     #[test]
-    fn kernels_of_every_length_are_valid() {
-        for limits in [DESKTOP, WorkgroupLimits { software: true, ..DESKTOP }, WorkgroupLimits::PORTABLE] {
-            let kernels = dump(limits);
-            assert!(kernels.len() > 10 * lengths().count());
-            for (name, text) in kernels {
-                check(&name, &text);
+    fn dumped_kernels_are_valid() {
+        let kernels = dump(DESKTOP);
+        assert!(kernels.len() > 10 * DUMPED.len());
+        for (name, text) in kernels {
+            check(&name, &text);
+        }
+    }
+
+    #[test]
+    fn transforms_of_every_length_are_valid() {
+        for limits in [DESKTOP, WorkgroupLimits { software: true, ..DESKTOP }] {
+            for length in lengths() {
+                let geometry = square(length, limits).expect("the longest line fits");
+                for stage in [Stage::Column, Stage::RowMiddle] {
+                    let kernel = Kernel::new(stage, &[], &geometry);
+                    check(&kernel.name, &kernel.text);
+                }
             }
         }
     }
 
     #[test]
     fn kernels_of_every_variant_are_valid() {
-        let geometry = square(100, DESKTOP).expect("in the table");
+        let geometry = square(100, DESKTOP).expect("supported");
         let padded = Geometry { shape: [99, 97], ..geometry };
         for (stage, _, _, groups) in FILES {
             for flags in variants(groups) {
@@ -245,7 +276,7 @@ mod tests {
 
     #[test]
     fn kernels_of_different_text_have_different_names() {
-        let plan = |order| Plan::new(64, order, DESKTOP).expect("in the table");
+        let plan = |order| Plan::new(64, order, DESKTOP).expect("supported");
         let (row, column) = (plan(LineOrder::Rows), plan(LineOrder::Columns));
         let base = Geometry {
             shape: [64; 2],
@@ -256,7 +287,7 @@ mod tests {
             row,
             column,
         };
-        let longer = |order| Plan::new(128, order, DESKTOP).expect("in the table");
+        let longer = |order| Plan::new(128, order, DESKTOP).expect("supported");
         let others = [
             Geometry { shape: [63, 64], ..base.clone() },
             Geometry { shape: [64, 63], ..base.clone() },
@@ -279,8 +310,8 @@ mod tests {
     #[test]
     fn no_kernel_binds_more_than_eight_storage_buffers() {
         let side = [128; 2];
-        let row = Plan::new(128, LineOrder::Rows, DESKTOP).expect("in the table");
-        let column = Plan::new(128, LineOrder::Columns, DESKTOP).expect("in the table");
+        let row = Plan::new(128, LineOrder::Rows, DESKTOP).expect("supported");
+        let column = Plan::new(128, LineOrder::Columns, DESKTOP).expect("supported");
         let geometry =
             Geometry { shape: side, padded: side, image: [28; 2], regions: 10, classes: 10, row, column };
         for (stage, name, _, groups) in FILES {

@@ -17,6 +17,7 @@
 
 mod adapters;
 mod batch;
+mod cache;
 mod context;
 mod engine;
 mod faults;
@@ -28,10 +29,13 @@ mod layout;
 mod params;
 mod pass;
 mod plan;
+mod profile;
+mod radices;
 mod run;
 mod schedule;
 mod sheet;
 mod template;
+mod timing;
 mod traffic;
 mod upload;
 mod validate;
@@ -41,8 +45,10 @@ mod tests;
 
 pub(crate) use adapters::best_first;
 pub use adapters::{AdapterSummary, Selection, adapters};
+pub use cache::KernelCache;
 pub use engine::{GpuEngine, GpuOptions};
 pub use kernel::{Kernel, Stage, dump};
 pub use plan::{LineOrder, NoPlan, Plan, WorkgroupLimits};
+pub use profile::{PassTime, Profile};
 pub use template::{Access, Binding};
 pub use traffic::PassTraffic;

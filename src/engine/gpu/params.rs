@@ -50,6 +50,7 @@ pub(super) struct Params {
     pub(super) col_by_row: f32,
     pub(super) col_by_col: f32,
     pub(super) col_offset: f32,
+    pub(super) stored_level: f32,
 }
 
 impl Params {

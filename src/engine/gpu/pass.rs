@@ -22,11 +22,15 @@ pub(super) struct Pass {
     pub(super) flags: Vec<&'static str>,
     /// Workgroups along x.
     pub(super) wide: usize,
+    /// Workgroups along z: planes of `wide` where one is too large for a dimension.
+    pub(super) planes: usize,
     pub(super) across: Across,
     /// Buffers behind names of the kernel, where they differ from the name.
     pub(super) buffers: Vec<(&'static str, String)>,
     /// Hop (from 0) and light of the measurement.
     pub(super) measured: Option<(usize, Light)>,
+    /// Hop (from 0) of the field that is stored in half precision.
+    pub(super) stored: Option<usize>,
     /// Whether this is the first of a step to add to its gradient.
     pub(super) first_touch: bool,
     /// Mask whose modulator the pass is told of.
@@ -39,9 +43,11 @@ impl Pass {
             stage,
             flags: Vec::new(),
             wide,
+            planes: 1,
             across,
             buffers: Vec::new(),
             measured: None,
+            stored: None,
             first_touch: false,
             modulator: None,
         }
@@ -72,6 +78,14 @@ impl Pass {
             self.measured = Some((hop, light));
         }
         self.flag(wanted, "MEASURE")
+    }
+
+    /// With the field after a hop in half precision.
+    pub(super) fn stored(mut self, wanted: bool, hop: usize) -> Self {
+        if wanted {
+            self.stored = Some(hop);
+        }
+        self.flag(wanted, "HALF")
     }
 
     /// Buffer behind a name of the kernel.

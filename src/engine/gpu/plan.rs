@@ -3,6 +3,10 @@
 //! `E` registers a thread, `T = N / E` threads a line, `C` lines a workgroup. Thread `t` holds `x[m] = line[t + m T]` before
 //! and after a transform, so a pointwise product between two transforms needs no exchange (Stockham's natural order).
 
+use crate::engine::next_fast_length;
+
+use super::radices::{LONGEST, Mix, SHORTEST, choose, fewest_threads, supported};
+
 /// Which lines a workgroup transforms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineOrder {
@@ -35,7 +39,7 @@ impl WorkgroupLimits {
 pub struct Plan {
     /// Length `N`.
     pub length: usize,
-    /// Radices in the order of the stages; their product is `length`, each divides `registers`.
+    /// Radices in the order of the stages; their product is `length`, the first and the last divide `registers`.
     pub radices: Vec<usize>,
     /// Complex registers a thread, `E`.
     pub registers: usize,
@@ -60,48 +64,12 @@ pub struct NoPlan {
     pub remedy: String,
 }
 
-/// Length, registers and radices. Sixteen to twenty-four registers keep stages few; where three stages are needed
-/// anyway, fewer registers balance better. Of the products of 2, 3 and 5 those are listed that need few registers.
-const TABLE: [(usize, usize, &[usize]); 27] = [
-    (64, 8, &[8, 8]),
-    (96, 24, &[24, 4]),
-    (100, 10, &[10, 10]),
-    (128, 16, &[16, 8]),
-    (160, 20, &[20, 4, 2]),
-    (192, 24, &[24, 8]),
-    (200, 20, &[20, 10]),
-    (256, 16, &[16, 16]),
-    (300, 30, &[30, 10]),
-    (320, 20, &[20, 4, 4]),
-    (384, 24, &[24, 8, 2]),
-    (400, 20, &[20, 20]),
-    (500, 10, &[10, 10, 5]),
-    (512, 8, &[8, 8, 8]),
-    (600, 30, &[30, 10, 2]),
-    (640, 20, &[20, 4, 4, 2]),
-    (768, 24, &[24, 8, 4]),
-    (800, 20, &[20, 20, 2]),
-    (1000, 10, &[10, 10, 10]),
-    (1024, 16, &[16, 16, 4]),
-    (1200, 30, &[30, 10, 2, 2]),
-    (1280, 20, &[20, 4, 4, 4]),
-    (1536, 24, &[24, 8, 8]),
-    (1600, 20, &[20, 20, 4]),
-    (1800, 30, &[30, 30, 2]),
-    (2000, 20, &[20, 10, 10]),
-    (2048, 16, &[16, 16, 8]),
-];
-
 /// Row workgroups stay small so that several share a multiprocessor.
 const ROW_BYTES: usize = 16 << 10;
 /// Column workgroups may fill what every desktop device has.
 const COLUMN_BYTES: usize = 32 << 10;
 const BYTES_A_VALUE: usize = 8;
-
-/// All supported lengths, rising.
-pub(super) fn lengths() -> impl Iterator<Item = usize> {
-    TABLE.iter().map(|entry| entry.0)
-}
+const SMALLER: &str = "choose a smaller grid or less padding, another device, or the CPU engine";
 
 impl Plan {
     /// Plan for lines of `length` within the limits of a device.
@@ -109,23 +77,18 @@ impl Plan {
     /// # Errors
     /// [`NoPlan`] when the length is not supported or a single line exceeds the limits.
     pub fn new(length: usize, order: LineOrder, limits: WorkgroupLimits) -> Result<Self, NoPlan> {
-        let Some(&(_, registers, radices)) = TABLE.iter().find(|entry| entry.0 == length) else {
-            let known: Vec<_> = lengths().map(|n| n.to_string()).collect();
+        if !supported(length) {
             return Err(NoPlan {
-                limit: format!("the GPU engine transforms lengths {}", known.join(", ")),
-                remedy: "choose one of these, a smaller grid or less padding, or the CPU engine".to_owned(),
+                limit: format!("the GPU engine transforms lengths 2^a 3^b 5^c from {SHORTEST} to {LONGEST}"),
+                remedy: match next_fast_length(length) {
+                    next if supported(next) => format!("choose {next}, or the CPU engine"),
+                    _ => SMALLER.to_owned(),
+                },
             });
-        };
-        let threads = length / registers;
-        let (most_threads, most_bytes, most_lines) = match order {
-            LineOrder::Rows => (128, ROW_BYTES, 16),
-            LineOrder::Columns => (256, COLUMN_BYTES, 16),
-        };
-        let bytes = most_bytes.min(limits.bytes as usize);
-        let most_threads = most_threads.min(limits.threads as usize).max(threads);
-        if threads > limits.threads as usize {
-            return Err(too_small("threads a workgroup", limits.threads as usize, threads));
         }
+        let Some(Mix { registers, radices }) = choose(length, limits.threads as usize) else {
+            return Err(too_small("threads a workgroup", limits.threads as usize, fewest_threads(length)));
+        };
         if length * BYTES_A_VALUE > limits.bytes as usize {
             return Err(too_small(
                 "bytes of workgroup memory",
@@ -133,6 +96,13 @@ impl Plan {
                 length * BYTES_A_VALUE,
             ));
         }
+        let threads = length / registers;
+        let (most_threads, most_bytes, most_lines) = match order {
+            LineOrder::Rows => (128, ROW_BYTES, 16),
+            LineOrder::Columns => (256, COLUMN_BYTES, 16),
+        };
+        let bytes = most_bytes.min(limits.bytes as usize);
+        let most_threads = most_threads.min(limits.threads as usize).max(threads);
         let mut lines = 1;
         while 2 * lines <= most_lines
             && 2 * lines * threads <= most_threads
@@ -142,7 +112,7 @@ impl Plan {
         }
         let mut plan = Self {
             length,
-            radices: radices.to_vec(),
+            radices,
             registers,
             threads,
             lines,
@@ -154,12 +124,17 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The plan with so few lines a workgroup that they divide `count` lines evenly.
+    /// The plan with the most lines a workgroup, of those it allows, that divide `count` lines evenly.
     pub(super) fn dividing(mut self, count: usize) -> Self {
         while !count.is_multiple_of(self.lines) {
-            self.lines /= 2;
+            self.lines -= 1;
         }
         self
+    }
+
+    /// Butterflies of a stage that a thread does, the last of which some threads may leave out.
+    pub(super) fn rounds(&self, radix: usize) -> usize {
+        (self.length / radix).div_ceil(self.threads)
     }
 
     /// Threads of a workgroup.
@@ -179,14 +154,12 @@ impl Plan {
 }
 
 fn too_small(what: &str, available: usize, needed: usize) -> NoPlan {
-    NoPlan {
-        limit: format!("it allows {available} {what}, {needed} are needed"),
-        remedy: "choose a smaller grid or less padding, another device, or the CPU engine".to_owned(),
-    }
+    NoPlan { limit: format!("it allows {available} {what}, {needed} are needed"), remedy: SMALLER.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::radices::lengths;
     use super::*;
 
     const PROFILES: [WorkgroupLimits; 4] = [
@@ -200,31 +173,41 @@ mod tests {
     fn plans_keep_within_the_limits_of_every_profile() {
         for limits in PROFILES {
             for length in lengths() {
+                let fits = length * BYTES_A_VALUE <= limits.bytes as usize;
                 for order in [LineOrder::Rows, LineOrder::Columns] {
-                    let plan = Plan::new(length, order, limits).expect("all lengths fit 16 KiB");
-                    assert!(plan.exchange_bytes() <= limits.bytes as usize, "{plan:?}");
+                    let plan = match Plan::new(length, order, limits) {
+                        Ok(plan) => plan,
+                        Err(why) => {
+                            assert!(!fits && why.limit.contains("workgroup memory"), "{length}: {why:?}");
+                            continue;
+                        }
+                    };
+                    assert!(fits && plan.exchange_bytes() <= limits.bytes as usize, "{plan:?}");
                     assert!(plan.workgroup() <= limits.threads as usize, "{plan:?}");
-                    assert_eq!(plan.radices.iter().product::<usize>(), length);
-                    assert!(plan.radices.iter().all(|r| plan.registers.is_multiple_of(*r)), "{plan:?}");
+                    assert_eq!(plan.threads * plan.registers, length);
                 }
             }
         }
     }
 
     #[test]
-    fn lengths_rise_and_are_even() {
-        let all: Vec<_> = lengths().collect();
-        assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
-        // Blocks of the work array are two rows high.
-        assert!(all.iter().all(|n| n % 2 == 0));
+    fn columns_share_workgroups_wherever_their_number_allows() {
+        for (count, lines) in [(400, 16), (405, 15), (100, 10), (500, 10), (64, 16), (81, 9)] {
+            let plan = Plan::new(128, LineOrder::Columns, WorkgroupLimits::DESKTOP).expect("supported");
+            assert_eq!(plan.dividing(count).lines, lines, "{count}");
+        }
     }
 
     #[test]
     fn impossible_lengths_name_the_limit() {
-        let tiny = WorkgroupLimits { bytes: 8 << 10, threads: 64, software: false };
-        let error = Plan::new(2048, LineOrder::Rows, tiny).expect_err("too long");
-        assert!(error.limit.contains("64") && error.limit.contains("128"), "{error:?}");
-        let error = Plan::new(4096, LineOrder::Rows, PROFILES[3]).expect_err("not in the table");
-        assert!(error.limit.contains("2048"), "{error:?}");
+        let tiny = WorkgroupLimits { bytes: 64 << 10, threads: 64, software: false };
+        let error = Plan::new(4096, LineOrder::Rows, tiny).expect_err("too many threads");
+        assert!(error.limit.contains("64 threads") && error.limit.contains("256"), "{error:?}");
+        let error = Plan::new(2160, LineOrder::Rows, WorkgroupLimits::PORTABLE).expect_err("too long");
+        assert!(error.limit.contains("16384 bytes") && error.limit.contains("17280"), "{error:?}");
+        let error = Plan::new(4320, LineOrder::Rows, PROFILES[3]).expect_err("too long for all");
+        assert!(error.limit.contains("to 4096") && error.remedy.contains("smaller grid"), "{error:?}");
+        let error = Plan::new(97, LineOrder::Rows, PROFILES[3]).expect_err("a prime");
+        assert!(error.remedy.contains("100"), "{error:?}");
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use wgpu::{BindGroup, Buffer, CommandEncoderDescriptor, ComputePassDescriptor, PollType, SubmissionIndex};
+use wgpu::{
+    BindGroup, Buffer, CommandEncoderDescriptor, ComputePass, ComputePassDescriptor, PollType,
+    SubmissionIndex,
+};
 
 use crate::device::noise::{Pass as Light, stage_word};
 use crate::engine::{EngineError, Exposure, Program, Update};
@@ -14,6 +17,7 @@ use super::layout::{Layout, create, of_program};
 use super::params::{Params, SLOT};
 use super::pass::{Across, Pass};
 use super::schedule::{Purpose, Rule, Schedule};
+use super::timing::Timer;
 
 /// Submissions that may wait in the queue: enough to keep the device busy, few enough to bound memory.
 const AHEAD: usize = 4;
@@ -37,6 +41,25 @@ struct Step {
     bind: BindGroup,
     pass: Pass,
     params: Params,
+}
+
+/// A pass with its grid and the place of its parameters.
+struct Dispatch<'a> {
+    step: &'a Step,
+    groups: [u32; 3],
+    offset: u32,
+}
+
+impl Dispatch<'_> {
+    fn record(&self, pass: &mut ComputePass<'_>) {
+        let [x, y, z] = self.groups;
+        let Compiled { pipeline, bindings, .. } = &*self.step.compiled;
+        pass.set_pipeline(pipeline);
+        let offsets = [self.offset];
+        let used = usize::from(bindings.iter().any(|b| b.name == "p"));
+        pass.set_bind_group(0, &self.step.bind, &offsets[..used]);
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// Passes to run for some samples of a batch.
@@ -141,6 +164,58 @@ impl Run {
         common: Common,
         images: Option<&Buffer>,
     ) -> Result<(), EngineError> {
+        let groups = self.prepare(context, orders, common, images)?;
+        if self.staging.is_empty() {
+            return Ok(());
+        }
+        let mut encoder = context.device.create_command_encoder(&CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
+            for dispatch in self.dispatches(orders, &groups) {
+                dispatch.record(&mut pass);
+            }
+        }
+        self.pending.push_back(context.queue.submit([encoder.finish()]));
+        self.throttle(context)?;
+        context.check()
+    }
+
+    /// Runs orders with every dispatch in a pass of its own between two timestamps, and waits: seconds of the dispatches
+    /// of each order.
+    pub(super) fn submit_timed(
+        &mut self,
+        context: &mut Context,
+        orders: &[Order],
+        common: Common,
+        images: Option<&Buffer>,
+    ) -> Result<Vec<Vec<f64>>, EngineError> {
+        let groups = self.prepare(context, orders, common, images)?;
+        let dispatches: Vec<_> = self.dispatches(orders, &groups).collect();
+        let timer = Timer::new(context, dispatches.len())?;
+        let mut seconds = Vec::new();
+        for part in dispatches.chunks(timer.passes()) {
+            let mut encoder = context.device.create_command_encoder(&CommandEncoderDescriptor::default());
+            for (number, dispatch) in part.iter().enumerate() {
+                let timestamp_writes = Some(timer.around(number));
+                let descriptor = ComputePassDescriptor { label: None, timestamp_writes };
+                dispatch.record(&mut encoder.begin_compute_pass(&descriptor));
+            }
+            timer.resolve(&mut encoder, part.len());
+            context.queue.submit([encoder.finish()]);
+            seconds.extend(timer.seconds(context, part.len())?);
+        }
+        let mut seconds = seconds.into_iter();
+        Ok(groups.iter().map(|steps| seconds.by_ref().take(steps.len()).collect()).collect())
+    }
+
+    /// Binds the passes of orders and uploads their parameters.
+    fn prepare(
+        &mut self,
+        context: &mut Context,
+        orders: &[Order],
+        common: Common,
+        images: Option<&Buffer>,
+    ) -> Result<Vec<Arc<Vec<Step>>>, EngineError> {
         let groups = orders.iter().map(|order| self.bound(context, order.group, common.set, images));
         let groups = groups.collect::<Result<Vec<_>, _>>()?;
         self.staging.clear();
@@ -151,33 +226,28 @@ impl Run {
                 self.staging.resize(self.staging.len().next_multiple_of(SLOT as usize), 0);
             }
         }
-        if self.staging.is_empty() {
-            return Ok(());
-        }
         context.queue.write_buffer(&self.slots, 0, &self.staging);
-        let mut encoder = context.device.create_command_encoder(&CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
-            let mut offset = 0;
-            for (order, steps) in orders.iter().zip(&groups) {
-                for step in steps.iter() {
-                    let y = match step.pass.across {
-                        Across::Samples => order.samples.1,
-                        Across::Groups => self.layout.portion.groups,
-                        Across::One => 1,
-                    };
-                    pass.set_pipeline(&step.compiled.pipeline);
-                    let offsets = [offset];
-                    let used = usize::from(step.compiled.bindings.iter().any(|b| b.name == "p"));
-                    pass.set_bind_group(0, &step.bind, &offsets[..used]);
-                    pass.dispatch_workgroups(step.pass.wide as u32, y as u32, 1);
-                    offset += SLOT as u32;
-                }
-            }
-        }
-        self.pending.push_back(context.queue.submit([encoder.finish()]));
-        self.throttle(context)?;
-        context.check()
+        Ok(groups)
+    }
+
+    /// The dispatches of orders, in the order of their parameters.
+    fn dispatches<'a>(
+        &self,
+        orders: &'a [Order],
+        groups: &'a [Arc<Vec<Step>>],
+    ) -> impl Iterator<Item = Dispatch<'a>> {
+        let of_portion = self.layout.portion.groups;
+        let each = orders.iter().zip(groups);
+        let steps = each.flat_map(|(order, steps)| steps.iter().map(move |step| (order, step)));
+        steps.enumerate().map(move |(number, (order, step))| {
+            let y = match step.pass.across {
+                Across::Samples => order.samples.1,
+                Across::Groups => of_portion,
+                Across::One => 1,
+            };
+            let groups = [step.pass.wide, y, step.pass.planes].map(|n| n as u32);
+            Dispatch { step, groups, offset: number as u32 * SLOT as u32 }
+        })
     }
 
     /// Waits for an old submission when many are under way.
@@ -261,6 +331,9 @@ fn fill(step: &Step, order: &Order, common: Common, exposure: &Exposure) -> Para
             Light::Error => &exposure.error,
         };
         params.level = levels[hop] as f32;
+    }
+    if let Some(hop) = step.pass.stored {
+        params.stored_level = exposure.data[hop] as f32;
     }
     params
 }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use crate::device::noise::Pass as Light;
-use crate::engine::{Hop, Loss, Program, Relay, Update};
+use crate::engine::{Hop, Loss, Program, Relay, Store, Update};
 
-use super::geometry::{FLAT_THREADS, Geometry, encode_flag, loss_flags};
+use super::geometry::{Geometry, encode_flag, loss_flags};
 use super::inventory::SharedArrays;
 use super::kernel::Stage;
 use super::pass::{Across, Pass};
@@ -60,7 +60,8 @@ impl<'a> Schedule<'a> {
     }
 
     fn pixels(&self, stage: Stage) -> Pass {
-        Pass::new(stage, self.geometry.pixels().div_ceil(FLAT_THREADS), Across::One)
+        let [wide, planes] = self.geometry.flat_groups();
+        Pass { planes, ..Pass::new(stage, wide, Across::One) }
     }
 
     fn array(&self, array: &Option<std::sync::Arc<crate::optics::Field>>) -> Option<String> {
@@ -73,6 +74,11 @@ impl<'a> Schedule<'a> {
 
     fn mse(&self) -> bool {
         matches!(self.program.readout.loss, Loss::Mse { .. })
+    }
+
+    /// Whether any field is stored in half precision: the last one, which makes the error, is not.
+    fn half(&self) -> bool {
+        self.program.store == Store::F16 && self.program.hops.len() > 1
     }
 
     /// Data pass, and with images the readout.
@@ -95,8 +101,9 @@ impl<'a> Schedule<'a> {
 
     fn start(&self, purpose: Purpose, camera: bool) -> Vec<Pass> {
         let given = purpose == Purpose::Given;
-        // The start field's rms sets the camera's exposure and the unit of the mean square error.
-        let sums = !given && (camera || self.mse());
+        // The start field's rms sets the camera's exposure, the unit of the mean square error and that of stored halves.
+        let halves = purpose == Purpose::Train && self.half();
+        let sums = !given && (camera || self.mse() || halves);
         let mut first = self.rows(Stage::RowFirst, Across::Samples);
         if given {
             first = first.flag(true, "GIVEN").uses("given", self.last_record());
@@ -121,6 +128,7 @@ impl<'a> Schedule<'a> {
             .optional("MASK", "mask", mask_name(next))
             .flag(measure && self.optical(), "OPTICAL");
         pass.optional("RECORD", "record", record.then(|| format!("record{}", l + 1)))
+            .stored(record && self.half(), l)
     }
 
     fn last(&self, l: usize, hop: &Hop, purpose: Purpose, camera: bool) -> Pass {
@@ -187,7 +195,9 @@ impl<'a> Schedule<'a> {
             pass = pass.uses("partial", format!("partial{m}"));
         }
         if l > 0 {
-            return pass.uses("record", format!("record{l}"));
+            return pass
+                .uses("record", format!("record{l}"))
+                .stored(hop.mask.is_some() && self.half(), l - 1);
         }
         // The start field is encoded again: cheaper than a recorded copy.
         let phase = encode_flag(self.program);
@@ -271,11 +281,9 @@ mod tests {
     use num_complex::Complex64;
 
     use super::*;
+    use crate::engine::gpu::geometry::{FLAT_THREADS, MOST_GROUPS};
     use crate::engine::gpu::plan::WorkgroupLimits;
     use crate::engine::{Camera, Encoding, ErrorHop, Input, Modulator, Readout, Scoring};
-
-    /// What WebGPU promises.
-    const MOST_GROUPS: usize = 65_535;
 
     /// A program of which only sizes and structure count: its arrays are single pixels.
     fn program(side: usize, masks: &[Option<usize>]) -> Program {
@@ -304,6 +312,7 @@ mod tests {
             },
             camera: None,
             relay: Relay::Measured,
+            store: Store::F32,
         }
     }
 
@@ -313,8 +322,8 @@ mod tests {
 
     #[test]
     fn grids_of_every_pass_are_within_the_limit() {
-        let program = program(2048, &[Some(0), Some(1)]);
-        for limits in [WorkgroupLimits::PORTABLE, WorkgroupLimits::DESKTOP] {
+        for (side, limits) in [(2048, WorkgroupLimits::PORTABLE), (4096, WorkgroupLimits::DESKTOP)] {
+            let program = program(side, &[Some(0), Some(1)]);
             let geometry = Geometry::new(&program, limits).expect("the longest length");
             let (shared, _) = SharedArrays::of(&program);
             let schedule = Schedule::new(&program, &geometry, &shared);
@@ -322,6 +331,9 @@ mod tests {
             passes.extend(schedule.start_fields());
             passes.extend([schedule.update(0, Rule::Adam), schedule.tally()]);
             assert!(passes.iter().all(|pass| pass.wide <= MOST_GROUPS), "{passes:?}");
+            let update = schedule.update(0, Rule::Adam);
+            let spare = update.wide * update.planes * FLAT_THREADS - side * side;
+            assert!(spare < update.planes * FLAT_THREADS, "{update:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use super::geometry::Geometry;
 
 const IMAGE: usize = 0;
 const LABEL: usize = 1;
+const START_RMS: usize = 2;
 const LOSS: usize = 4;
 const PREDICTION: usize = 5;
 const ENERGIES: usize = 8;
@@ -39,6 +40,11 @@ impl Sheets {
         words
     }
 
+    /// Rms of the start field of a sample.
+    pub(super) fn start_rms(&self, words: &[u32], sample: usize) -> f64 {
+        f64::from(f32::from_bits(words[sample * self.words() + START_RMS]))
+    }
+
     /// What sheets say after a data pass.
     pub(super) fn inference(&self, words: &[u32]) -> Inference {
         let sheets: Vec<_> = words.chunks(self.words()).collect();
@@ -63,6 +69,7 @@ mod tests {
         let places = [
             ("IMAGE", IMAGE),
             ("LABEL", LABEL),
+            ("START_RMS", START_RMS),
             ("LOSS", LOSS),
             ("PREDICTION", PREDICTION),
             ("ENERGIES", ENERGIES),

@@ -1,9 +1,14 @@
 //! Bytes that the passes of a training step move, counted from the schedule: what a profile is compared with.
 
+use crate::engine::Program;
+
 use super::geometry::Geometry;
 use super::inventory::Portion;
 use super::kernel::{Kernel, Stage};
+use super::layout::Layout;
 use super::pass::Pass;
+use super::run::{Group, passes};
+use super::schedule::{Purpose, Rule};
 use super::template::Access;
 
 /// What one kind of dispatch reads and writes, over all samples of a batch.
@@ -19,8 +24,21 @@ pub struct PassTraffic {
     pub writes: u64,
 }
 
+/// Traffic of the passes of a training step.
+pub(super) fn step_traffic(program: &Program, layout: &Layout, batch: usize, rule: Rule) -> Vec<PassTraffic> {
+    let step = [Group::Data(Purpose::Train), Group::Error, Group::Tally, Group::Update(rule), Group::Masks];
+    let mut list = Vec::new();
+    for group in step {
+        let once = !matches!(group, Group::Data(_) | Group::Error);
+        for pass in passes(program, layout, group) {
+            list.push(traffic(&pass, &layout.geometry, layout.portion, batch, once));
+        }
+    }
+    list
+}
+
 /// Traffic of a pass that runs for a batch in portions; `over_batch` passes run once a step instead.
-pub(super) fn traffic(
+fn traffic(
     pass: &Pass,
     geometry: &Geometry,
     portion: Portion,
@@ -31,7 +49,7 @@ pub(super) fn traffic(
     let dispatches = if over_batch { 1 } else { batch.div_ceil(portion.samples) };
     let (mut reads, mut writes) = (0, 0);
     for binding in &kernel.bindings {
-        let bytes = (per_sample(&binding.name, geometry) * batch
+        let bytes = (per_sample(pass, &binding.name, geometry) * batch
             + shared(&binding.name, geometry, portion.groups) * dispatches) as u64;
         match binding.access {
             Access::Read => reads += bytes,
@@ -57,8 +75,9 @@ fn in_place(pass: &Pass, name: &str) -> bool {
 }
 
 /// Bytes of an array over samples.
-fn per_sample(name: &str, geometry: &Geometry) -> usize {
+fn per_sample(pass: &Pass, name: &str, geometry: &Geometry) -> usize {
     match name {
+        "record" if pass.flags.contains(&"HALF") => geometry.pixels() * 4,
         "work" => geometry.shape[0] * geometry.padded[1] * 8,
         "record" | "given" => geometry.pixels() * 8,
         "images" => geometry.image_bytes(),
@@ -72,7 +91,7 @@ fn per_sample(name: &str, geometry: &Geometry) -> usize {
 fn shared(name: &str, geometry: &Geometry, groups: usize) -> usize {
     let pixels = geometry.pixels();
     match name {
-        "transfer" => geometry.padded[0] * geometry.padded[1] * 8,
+        "transfer" => geometry.transfer() * 8,
         "mask" | "after" | "before" | "factor" | "source" => pixels * 8,
         "partial" => groups * pixels * 4,
         "map" | "targets" | "phases" | "first_moment" | "second_moment" | "turns" | "blurred"

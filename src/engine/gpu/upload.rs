@@ -59,7 +59,7 @@ pub(super) fn narrow(field: &Field) -> Vec<Complex32> {
 
 fn blocked(transfer: &Field, geometry: &Geometry) -> Vec<Complex32> {
     let scale = 1.0 / transfer.len() as f64;
-    let mut out = vec![Complex32::default(); transfer.len()];
+    let mut out = vec![Complex32::default(); geometry.transfer()];
     for ((row, col), z) in transfer.indexed_iter() {
         let z = z * scale;
         out[geometry.work_index(row, col)] = Complex32::new(z.re as f32, z.im as f32);

@@ -71,8 +71,9 @@ impl Programs {
     ) -> Result<Self, RunError> {
         let system = System::new(experiment.system(), image, experiment.seed)?;
         let length = |minimum| engine.transform_length(minimum);
-        let ideal = system.compile_ideal(&length)?;
-        let twin = system.compile_twin(ErrorPass::Forward, &length)?;
+        let store = experiment.engine.store;
+        let ideal = Program { store, ..system.compile_ideal(&length)? };
+        let twin = Program { store, ..system.compile_twin(ErrorPass::Forward, &length)? };
         let mut truth = system.compile_twin(ErrorPass::Transposed, &length)?;
         truth.camera = None;
         Ok(Self { system, ideal, twin, truth })

@@ -86,6 +86,7 @@ impl LineFft<'_> {
     fn stages(&self, table: &str, out: &mut String) {
         let mut names = Names::default();
         let mut span = 1;
+        let mut values = self.registers();
         for (stage, &radix) in self.plan.radices.iter().enumerate() {
             let last = stage + 1 == self.plan.radices.len();
             writeln!(out, "// Radix {radix}, span {span}.").expect("writing to a string");
@@ -93,51 +94,114 @@ impl LineFft<'_> {
                 // Others may still read what the exchange held.
                 out.push_str("workgroupBarrier();\n");
             }
-            self.stage(radix, span, last, table, &mut names, out);
-            if !last {
+            self.stage(radix, &values, span, last, table, &mut names, out);
+            if let Some(&next) = self.plan.radices.get(stage + 1) {
                 out.push_str("workgroupBarrier();\n");
-                for m in 0..self.plan.registers {
-                    writeln!(out, "x{m} = exchange[slot(line, {})];", self.position(m))
-                        .expect("writing to a string");
-                }
+                values = self.load(next, &mut names, out);
             }
             span *= radix;
         }
     }
 
-    /// One stage: `E / r` butterflies of radix `r`, twiddles before them, results to the exchange or to the registers.
-    fn stage(&self, radix: usize, span: usize, last: bool, table: &str, names: &mut Names, out: &mut String) {
+    /// Names of the registers.
+    fn registers(&self) -> Vec<String> {
+        (0..self.plan.registers).map(|m| format!("x{m}")).collect()
+    }
+
+    /// Number of the butterfly that a thread does in round `b`.
+    fn butterfly(&self, b: usize) -> String {
+        if b == 0 { "t".to_owned() } else { format!("(t + {}u)", b * self.plan.threads) }
+    }
+
+    /// The condition under which there is a butterfly in round `b` of a stage, where not every thread has one.
+    fn condition(&self, radix: usize, b: usize) -> Option<String> {
+        let all = self.plan.length / radix;
+        ((b + 1) * self.plan.threads > all).then(|| format!("{} < {all}u", self.butterfly(b)))
+    }
+
+    /// Loads the inputs of a stage from the exchange: input `q` of butterfly `b` is value `b + q rounds` of the list.
+    fn load(&self, radix: usize, names: &mut Names, out: &mut String) -> Vec<String> {
         let plan = self.plan;
-        let butterflies = plan.registers / radix;
+        if plan.registers.is_multiple_of(radix) {
+            for m in 0..plan.registers {
+                writeln!(out, "x{m} = exchange[slot(line, {})];", self.position(m))
+                    .expect("writing to a string");
+            }
+            return self.registers();
+        }
+        // The registers do not divide into butterflies of this radix: the last round is not for every thread.
+        let rounds = plan.rounds(radix);
+        let values: Vec<_> = (0..rounds * radix).map(|_| names.fresh()).collect();
+        for value in &values {
+            writeln!(out, "var {value} = vec2<f32>(0.0);").expect("writing to a string");
+        }
+        for b in 0..rounds {
+            let condition = self.condition(radix, b);
+            if let Some(condition) = &condition {
+                writeln!(out, "if ({condition}) {{").expect("writing to a string");
+            }
+            for q in 0..radix {
+                let (value, at) = (&values[b + q * rounds], q * plan.length / radix);
+                writeln!(out, "{value} = exchange[slot(line, {} + {at}u)];", self.butterfly(b))
+                    .expect("writing to a string");
+            }
+            if condition.is_some() {
+                out.push_str("}\n");
+            }
+        }
+        values
+    }
+
+    /// One stage: butterflies of radix `r`, twiddles before them, results to the exchange or to the registers.
+    #[expect(clippy::too_many_arguments, reason = "what a stage is made of")]
+    fn stage(
+        &self,
+        radix: usize,
+        values: &[String],
+        span: usize,
+        last: bool,
+        table: &str,
+        names: &mut Names,
+        out: &mut String,
+    ) {
+        let plan = self.plan;
+        let rounds = plan.rounds(radix);
         // Where the span divides the threads, all butterflies of a thread share their twiddles.
         let shared = plan.threads.is_multiple_of(span);
         let mut factors = Vec::new();
         let mut results = vec![String::new(); plan.registers];
-        for b in 0..butterflies {
-            let j = if b == 0 { "t".to_owned() } else { format!("(t + {}u)", b * plan.threads) };
+        for b in 0..rounds {
+            let j = self.butterfly(b);
             let k = format!("({j} % {span}u)");
             if span > 1 && (b == 0 || !shared) {
                 factors = self.factors(radix, span, &k, table, names, out);
             }
+            let condition = self.condition(radix, b);
+            if let Some(condition) = &condition {
+                writeln!(out, "if ({condition}) {{").expect("writing to a string");
+            }
             let inputs: Vec<_> = (0..radix)
                 .map(|q| {
-                    let register = format!("x{}", b + q * butterflies);
+                    let value = &values[b + q * rounds];
                     if q == 0 || span == 1 {
-                        return register;
+                        return value.clone();
                     }
                     let name = names.fresh();
-                    writeln!(out, "let {name} = cmul({register}, {});", factors[q])
+                    writeln!(out, "let {name} = cmul({value}, {});", factors[q])
                         .expect("writing to a string");
                     name
                 })
                 .collect();
             for (q, result) in dft(&inputs, names, out).into_iter().enumerate() {
                 if last {
-                    results[b + q * butterflies] = result;
+                    results[b + q * rounds] = result;
                 } else {
                     let at = format!("({j} / {span}u) * {}u + {k} + {}u", span * radix, q * span);
                     writeln!(out, "exchange[slot(line, {at})] = {result};").expect("writing to a string");
                 }
+            }
+            if condition.is_some() {
+                out.push_str("}\n");
             }
         }
         if last {

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use wgpu::Buffer;
 
 use super::super::adapters::Selection;
+use super::super::cache::KernelCache;
 use super::super::context::Context;
 use super::super::fft::twiddles;
 use super::super::geometry::Geometry;
@@ -24,7 +25,8 @@ pub(super) struct Bench {
 impl Bench {
     /// Opens the best device; fails the test when there is none.
     pub(super) fn new(checked: bool) -> Self {
-        let context = Context::open(&Selection::Best, checked).unwrap_or_else(|e| panic!("{e}"));
+        let context =
+            Context::open(&Selection::Best, checked, &KernelCache::Off).unwrap_or_else(|e| panic!("{e}"));
         Self { context, buffers: BTreeMap::new() }
     }
 

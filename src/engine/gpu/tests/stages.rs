@@ -1,6 +1,7 @@
 //! The shared functions of the shaders against their twins on the host.
 
 use super::super::adapters::Selection;
+use super::super::cache::KernelCache;
 use super::super::context::Context;
 use super::super::kernel::Kernel;
 use super::super::params::Params;
@@ -10,7 +11,8 @@ use crate::engine::EngineError;
 
 #[test]
 fn a_broken_kernel_is_an_error_with_the_reason_and_the_device_goes_on() {
-    let mut context = Context::open(&Selection::Best, false).unwrap_or_else(|e| panic!("{e}"));
+    let mut context =
+        Context::open(&Selection::Best, false, &KernelCache::Off).unwrap_or_else(|e| panic!("{e}"));
     let broken = Kernel {
         name: "broken".to_owned(),
         text: "@compute @workgroup_size(1) fn main() { let x = nothing; }".to_owned(),
