@@ -15,7 +15,7 @@ pub use program::{
     Scoring,
 };
 
-pub use select::open;
+pub use select::{open, select};
 
 use ndarray::Array2;
 

@@ -1,0 +1,86 @@
+//! The passes of a training step on a GPU: what each reads and writes.
+
+use super::cases::{Settings, images, program};
+use crate::engine::gpu::{GpuEngine, PassTraffic};
+use crate::engine::{Engine, EngineError, Program};
+use crate::experiment::RunError;
+use crate::report::bench::{BenchCase, PassLine, Profile, Work};
+
+/// Profiles the noise-free training steps of `settings` on a GPU; `device` is its index in the report. Cases that the
+/// device cannot run are left out: the measurement has said why.
+///
+/// # Errors
+/// A lost device.
+pub fn profile(engine: &mut GpuEngine, device: usize, settings: &Settings) -> Result<Vec<Profile>, RunError> {
+    let images = images(1)?;
+    let steps = Settings { work: vec![Work::Step], ..settings.clone() };
+    let mut profiles = Vec::new();
+    for case in steps.cases(1) {
+        let compiled = program(&case, &images, &|n| engine.transform_length(n));
+        let passes = compiled.and_then(|p| Ok(passes(engine, &p, &case)?));
+        if let Ok(passes) = passes {
+            let passes = by_name(passes);
+            profiles.push(Profile { device, case: case.name(), copy_bytes_per_second: None, passes });
+        }
+    }
+    Ok(profiles)
+}
+
+/// The passes of a step, with times where the engine measures them.
+fn passes(engine: &GpuEngine, program: &Program, case: &BenchCase) -> Result<Vec<PassLine>, EngineError> {
+    let line = |t: PassTraffic| PassLine {
+        name: short(&t.name),
+        dispatches: t.dispatches,
+        reads: t.reads,
+        writes: t.writes,
+        ms: None,
+    };
+    Ok(engine.traffic(program, case.batch)?.into_iter().map(line).collect())
+}
+
+/// Stage and variant of a kernel's name, without the sizes, which are those of the case.
+fn short(kernel: &str) -> String {
+    let size =
+        |word: &&str| word.contains(|c: char| c.is_ascii_digit()) || ["in", "from", "to"].contains(word);
+    kernel.split('_').filter(|word| !size(word)).collect::<Vec<_>>().join("_")
+}
+
+/// Passes of one name added up.
+fn by_name(passes: Vec<PassLine>) -> Vec<PassLine> {
+    let mut sums: Vec<PassLine> = Vec::new();
+    for pass in passes {
+        match sums.iter_mut().find(|sum| sum.name == pass.name) {
+            Some(sum) => {
+                sum.dispatches += pass.dispatches;
+                sum.reads += pass.reads;
+                sum.writes += pass.writes;
+                sum.ms = sum.ms.zip(pass.ms).map(|(a, b)| a + b);
+            }
+            None => sums.push(pass),
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_stage_and_variant() {
+        assert_eq!(
+            short("row_middle_64x64_in_128x128_from_28x28_to_10of10_mask_record"),
+            "row_middle_mask_record"
+        );
+    }
+
+    #[test]
+    fn passes_of_one_name_are_one_line() {
+        let pass = |name: &str, ms| PassLine { name: name.into(), dispatches: 1, reads: 2, writes: 3, ms };
+        let sums =
+            by_name(vec![pass("a", Some(1.0)), pass("b", None), pass("a", Some(0.5)), pass("b", Some(1.0))]);
+        assert_eq!(sums.len(), 2);
+        assert_eq!(sums[0], PassLine { dispatches: 2, reads: 4, writes: 6, ..pass("a", Some(1.5)) });
+        assert_eq!(sums[1].ms, None, "a sum with an unknown part is unknown");
+    }
+}
