@@ -113,7 +113,7 @@ fn finding(report: &BenchReport, device: usize) -> Option<String> {
         if case.layers == 1 { "one phase layer".to_owned() } else { format!("{} phase layers", case.layers) };
     let pixels = case.pixels;
     Some(format!(
-        "{}: training takes {} samples a second through {layers} of {pixels} × {pixels} pixels, {grid}.",
+        "{}: training takes {} samples a second through {layers} of {pixels}\u{a0}×\u{a0}{pixels} pixels, {grid}.",
         report.devices[device].name,
         grouped(timing.per_second),
     ))
@@ -154,16 +154,21 @@ fn charts(report: &BenchReport, work: Work) -> Vec<ChartView> {
         if distinct(cases.iter().map(|c| c.pixels)).len() < 2 {
             return None;
         }
+        // Numbers of five digits would run into the axis' label.
+        let fastest =
+            cases.iter().filter_map(|c| Some(c.timing.as_ref()?.megapixels_per_second)).fold(0.0, f64::max);
+        let (scale, units) =
+            if fastest < 1e4 { (1.0, ["Mpx/s", "Mpx·L/s"]) } else { (1e-3, ["Gpx/s", "Gpx·L/s"]) };
         let curves = distinct(cases.iter().map(|c| (c.device, c.padding)));
         let curve = |(device, padding)| Series {
             class: class(device, padding),
             name: curve_name(report, device, padding),
-            points: points(&cases, device, padding),
+            points: points(&cases, device, padding).into_iter().map(|(x, y)| (x, scale * y)).collect(),
         };
         let series: Vec<_> = curves.into_iter().map(curve).collect();
         let (caption, y_label) = match work {
-            Work::Hop => (format!("Propagation, batch of {batch}"), "Mpx/s"),
-            _ => (format!("Training step, {layers} layers, batch of {batch}"), "Mpx·L/s"),
+            Work::Hop => (format!("Propagation, batch of {batch}"), units[0]),
+            _ => (format!("Training step, {layers} layers, batch of {batch}"), units[1]),
         };
         let chart = LineChart::new(caption.clone(), "pixels along a side", y_label, &series, Vec::new());
         Some(ChartView { caption, chart })
@@ -205,6 +210,7 @@ mod tests {
         let outside = html.replace("http://www.w3.org/2000/svg", "");
         assert!(!outside.contains("http:") && !outside.contains("https:") && !outside.contains("<script"));
         assert!(!html.contains("<card>") && !html.contains("a <b> & c") && html.contains("&#60;card&#62;"));
+        assert!(html.contains("Gpx/s") && html.contains("Mpx·L/s"), "units follow size");
         assert_eq!(html.matches("class=\"curve device").count(), 4 + 2 * 4, "legend and two charts");
         for tag in ["svg", "table", "section", "figure", "div"] {
             let opened =
