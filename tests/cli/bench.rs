@@ -102,10 +102,10 @@ fn more_memory_than_there_is_and_lengths_that_a_device_lacks_are_reasons_too() {
         println!("skipped: no adapter");
         return;
     }
-    let long = ["--device", "gpu", "--sizes", "4096", "--padding", "1"];
+    let long = ["--device", "gpu", "--sizes", "8192", "--padding", "1"];
     let told = ffm(dir.path(), &[&args, long.as_slice()].concat()).done().json();
     assert!(
-        cases(&told)[0]["failed"].as_str().expect("a reason").contains("transform length 4096"),
+        cases(&told)[0]["failed"].as_str().expect("a reason").contains("transform length 8192"),
         "{told}"
     );
 }

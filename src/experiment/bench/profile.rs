@@ -6,28 +6,32 @@ use crate::engine::{Engine, EngineError, Program};
 use crate::experiment::RunError;
 use crate::report::bench::{BenchCase, PassLine, Profile, Work};
 
-/// Profiles the noise-free training steps of `settings` on a GPU; `device` is its index in the report. Cases that the
-/// device cannot run are left out: the measurement has said why.
+/// Profiles the noise-free training steps of `settings` on a GPU; `device` is its index in the report. Cases that fail
+/// say why.
 ///
 /// # Errors
-/// A lost device.
+/// Only what no case can do without: the images.
 pub fn profile(engine: &mut GpuEngine, device: usize, settings: &Settings) -> Result<Vec<Profile>, RunError> {
     let images = images(1)?;
     let steps = Settings { work: vec![Work::Step], ..settings.clone() };
-    let mut profiles = Vec::new();
-    for case in steps.cases(1) {
-        let compiled = program(&case, &images, &|n| engine.transform_length(n));
-        let passes = compiled.and_then(|p| Ok(passes(engine, &p, &case)?));
-        if let Ok(passes) = passes {
-            let passes = by_name(passes);
-            profiles.push(Profile { device, case: case.name(), copy_bytes_per_second: None, passes });
-        }
-    }
-    Ok(profiles)
+    let one = |case: BenchCase| {
+        let program = program(&case, &images, &|n| engine.transform_length(n));
+        let found = program.and_then(|program| Ok(passes(engine, &program, &case)?));
+        let (passes, copy, failed) = match found {
+            Ok((passes, copy)) => (by_name(passes), copy, None),
+            Err(error) => (Vec::new(), None, Some(error.to_string())),
+        };
+        Profile { device, case: case.name(), copy_bytes_per_second: copy, passes, failed }
+    };
+    Ok(steps.cases(1).into_iter().map(one).collect())
 }
 
-/// The passes of a step, with times where the engine measures them.
-fn passes(engine: &GpuEngine, program: &Program, case: &BenchCase) -> Result<Vec<PassLine>, EngineError> {
+/// The passes of a step and the bytes a second of a copy, with times where the engine measures them.
+fn passes(
+    engine: &GpuEngine,
+    program: &Program,
+    case: &BenchCase,
+) -> Result<(Vec<PassLine>, Option<f64>), EngineError> {
     let line = |t: PassTraffic| PassLine {
         name: short(&t.name),
         dispatches: t.dispatches,
@@ -35,7 +39,8 @@ fn passes(engine: &GpuEngine, program: &Program, case: &BenchCase) -> Result<Vec
         writes: t.writes,
         ms: None,
     };
-    Ok(engine.traffic(program, case.batch)?.into_iter().map(line).collect())
+    let passes = engine.traffic(program, case.batch)?.into_iter().map(line).collect();
+    Ok((passes, None))
 }
 
 /// Stage and variant of a kernel's name, without the sizes, which are those of the case.

@@ -152,8 +152,10 @@ pub struct Profile {
     pub case: String,
     /// Bytes a second that a copy on the device reads and writes, where it was measured.
     pub copy_bytes_per_second: Option<f64>,
-    /// One line a kind of pass, in the order of their first dispatch.
+    /// One line a kind of pass, in the order of their first dispatch; none where it failed.
     pub passes: Vec<PassLine>,
+    /// Why there are none.
+    pub failed: Option<String>,
 }
 
 /// What all dispatches of one kind of pass do in a step.

@@ -78,11 +78,12 @@ impl DeviceView {
         };
         let profile = |p: &super::Profile| TableView {
             title: p.case.clone(),
-            heads: pass_heads(p),
-            rows: pass_rows(p),
-            note: p
-                .copy_bytes_per_second
-                .map(|c| format!("A copy on this device reads and writes {} GB/s.", grouped(c / 1e9))),
+            heads: if p.failed.is_some() { &[] } else { pass_heads(p) },
+            rows: if p.failed.is_some() { Vec::new() } else { pass_rows(p) },
+            note: p.failed.clone().or_else(|| {
+                let copy = grouped(p.copy_bytes_per_second? / 1e9);
+                Some(format!("A copy on this device reads and writes {copy} GB/s."))
+            }),
         };
         Self {
             name: device.name.clone(),

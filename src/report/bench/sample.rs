@@ -49,6 +49,7 @@ pub(super) fn sample() -> BenchReport {
                 pass("column_800", 10, 120_000_000, 0.1),
                 pass("error_row_800", 5, 60_000_000, 0.06),
             ],
+            failed: None,
         }],
         interrupted: false,
     }

@@ -80,6 +80,10 @@ fn table(report: &BenchReport, work: Work, cases: &[&BenchCase]) -> Vec<String> 
 
 fn profile(profile: &Profile) -> Vec<String> {
     let mut out = vec![format!("passes of a training step, {}", profile.case)];
+    if let Some(reason) = &profile.failed {
+        out.extend(boxed::wrapped("  ", reason, WIDTH));
+        return out;
+    }
     if let Some(copy) = profile.copy_bytes_per_second {
         out.push(format!("copy bandwidth {} GB/s (read and written)", significant(copy / 1e9, 4)));
     }
@@ -155,6 +159,14 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_profile_that_failed_says_why() {
+        let mut report = sample();
+        report.profiles[0].failed = Some("no clock on the device".into());
+        let text = bench_tables(&report);
+        assert!(text.contains("no clock on the device") && !text.contains("error_row_800"), "{text}");
     }
 
     #[test]
