@@ -1,6 +1,7 @@
 //! The command line: the only place that prints.
 
 mod args;
+mod bench;
 mod data;
 mod devices;
 mod eval;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::eval(&args, &common),
         Command::Propagate(args) => propagate::propagate(&args, &common),
         Command::Devices(args) => devices::devices(&args, &common),
+        Command::Bench(args) => bench::bench(&args, &common),
         Command::Data { command } => data::data(&command, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
     };

@@ -179,7 +179,7 @@ fn hash(text: &str) -> String {
 }
 
 /// The command as it was typed, with the program's plain name.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let quote = |a: String| if a.contains(char::is_whitespace) { format!("'{a}'") } else { a };
     let words = std::env::args_os().map(|a| quote(a.to_string_lossy().into_owned()));
     let mut words: Vec<String> = words.collect();

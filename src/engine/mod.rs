@@ -17,7 +17,7 @@ pub use program::{
     Scoring, Store,
 };
 
-pub use select::open;
+pub use select::{open, select};
 
 use ndarray::Array2;
 

@@ -5,15 +5,36 @@ use super::fleet::Fleet;
 use super::gpu::{self, AdapterSummary, GpuEngine, Selection};
 use super::{Engine, EngineError};
 
-/// Opens an engine.
+/// What the name of one device means: a GPU, or the CPU engine (`None`).
 ///
 /// * `auto`: the best real GPU, otherwise the CPU engine; never a software adapter;
-/// * `cpu`: the CPU engine with `threads` threads (0: one per core);
+/// * `cpu`: the CPU engine;
 /// * `gpu`: the best adapter, software included;
 /// * a number: 0 is the CPU, others are adapters as `ffm devices` numbers them;
-/// * anything else: an adapter by part of its name;
-/// * several of these, with commas between them: a [`Fleet`]. Every further `gpu` is the next best adapter of the same kind
-///   (real or software); a number may be repeated, which opens one adapter several times.
+/// * anything else: an adapter by part of its name.
+///
+/// # Errors
+/// [`EngineError::NoDevice`] when a number is too large.
+pub fn select(wanted: &str) -> Result<Option<Selection>, EngineError> {
+    match (wanted.trim().to_lowercase().as_str(), wanted.trim().parse::<usize>()) {
+        ("auto", _) => Ok(gpu::adapters().iter().any(|a| a.real_gpu).then_some(Selection::RealGpu)),
+        ("cpu", _) | (_, Ok(0)) => Ok(None),
+        ("gpu", _) => Ok(Some(Selection::Best)),
+        // Numbers are those of `ffm devices`, where the CPU is 0.
+        (_, Ok(number)) => match gpu::adapters().len() {
+            last if number <= last => Ok(Some(Selection::Index(number - 1))),
+            last => Err(EngineError::NoDevice {
+                wanted: wanted.into(),
+                reason: format!("the last one is {last}; list all with: ffm devices"),
+            }),
+        },
+        (name, _) => Ok(Some(Selection::Name(name.into()))),
+    }
+}
+
+/// Opens the engine that [`select`] names; the CPU engine has `threads` threads (0: one per core). Several names with commas
+/// between them open a [`Fleet`]: every further `gpu` is the next best adapter of the same kind (real or software), and a number
+/// may be repeated, which opens one adapter several times.
 ///
 /// # Errors
 /// [`EngineError::NoDevice`] when nothing matches.
@@ -48,26 +69,16 @@ fn parts<'a>(wanted: &'a str, adapters: &[AdapterSummary]) -> Vec<&'a str> {
 
 /// Opens one device; `before` is how often the same was asked for earlier in the list.
 fn open_one(wanted: &str, threads: usize, before: usize) -> Result<Box<dyn Engine>, EngineError> {
-    let gpu = |selection| Ok(Box::new(GpuEngine::new(selection)?) as Box<dyn Engine>);
-    let cpu = || Ok(Box::new(CpuEngine::<f32>::new(threads)?) as Box<dyn Engine>);
-    match (wanted.to_lowercase().as_str(), wanted.parse::<usize>()) {
-        ("auto", _) => match gpu::adapters().iter().any(|a| a.real_gpu) {
-            true => gpu(Selection::RealGpu),
-            false => cpu(),
-        },
-        ("cpu", _) | (_, Ok(0)) => cpu(),
-        ("gpu", _) if before > 0 => gpu(Selection::Index(nth_gpu(before, &gpu::adapters())?)),
-        ("gpu", _) => gpu(Selection::Best),
-        // Numbers are those of `ffm devices`, where the CPU is 0.
-        (_, Ok(number)) => match gpu::adapters().len() {
-            last if number <= last => gpu(Selection::Index(number - 1)),
-            last => Err(EngineError::NoDevice {
-                wanted: wanted.into(),
-                reason: format!("the last one is {last}; list all with: ffm devices"),
-            }),
-        },
-        (name, _) => gpu(Selection::Name(name.into())),
-    }
+    let selection = match before {
+        more @ 1.. if wanted.eq_ignore_ascii_case("gpu") => {
+            Some(Selection::Index(nth_gpu(more, &gpu::adapters())?))
+        }
+        _ => select(wanted)?,
+    };
+    Ok(match selection {
+        Some(selection) => Box::new(GpuEngine::new(selection)?),
+        None => Box::new(CpuEngine::<f32>::new(threads)?),
+    })
 }
 
 /// The adapter that comes `before` places after the best. A program that imitates a GPU does not stand in for a missing one.

@@ -1,5 +1,6 @@
 //! Experiments: one file per kind; settings in, run folder out.
 
+pub mod bench;
 pub mod classify;
 mod config;
 mod merge;

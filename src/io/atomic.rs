@@ -11,7 +11,7 @@ use super::IoError;
 /// [`IoError::Write`] with the path and what to do.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     let fail = |e: std::io::Error| IoError::write(path, &e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder(path);
     std::fs::create_dir_all(folder).map_err(fail)?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
@@ -19,6 +19,25 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     share(file.as_file()).map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;
     Ok(())
+}
+
+/// Whether `path` can be written, before the work whose result it is to hold; folders are made.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn check_writable(path: &Path) -> Result<(), IoError> {
+    let fail = |e: std::io::Error| IoError::write(path, &e);
+    let folder = folder(path);
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+    match path.is_dir() {
+        true => Err(fail(std::io::ErrorKind::IsADirectory.into())),
+        false => Ok(()),
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Temporary files are private; results are for everyone who may enter the folder.
@@ -54,6 +73,19 @@ mod tests {
         std::fs::write(&blocked, "x").unwrap();
         let error = write_atomic(&blocked.join("below"), b"x").unwrap_err();
         assert!(error.is_output() && error.to_string().contains("below"), "{error}");
+        for place in [&blocked.join("below"), &dir.path().to_path_buf()] {
+            assert!(check_writable(place).unwrap_err().is_output());
+        }
+    }
+
+    #[test]
+    fn a_check_leaves_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/old.txt");
+        write_atomic(&path, b"old").unwrap();
+        check_writable(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]

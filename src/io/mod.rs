@@ -9,8 +9,8 @@ mod records;
 mod rundir;
 pub mod tensors;
 
-pub use atomic::write_atomic;
-pub use environment::environment_json;
+pub use atomic::{check_writable, write_atomic};
+pub use environment::{COMMIT, environment_json, system};
 pub use error::IoError;
 pub use npy::{read_field, write_field, write_real};
 pub use picture::{modulator_bitmap, png_gray8, read_gray};

@@ -16,9 +16,9 @@ const MARKERS: usize = 40;
 /// A curve of a chart.
 pub(super) struct Series {
     /// CSS class that sets colour and dashes.
-    pub(super) class: &'static str,
+    pub(super) class: String,
     /// Name for the tooltip.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// Points `(x, y)`; those that are not finite are left out.
     pub(super) points: Vec<(f64, f64)>,
 }
@@ -43,7 +43,7 @@ pub(super) struct LineChart {
     right: f64,
     top: f64,
     bottom: f64,
-    title: &'static str,
+    title: String,
     x_label: &'static str,
     y_label: &'static str,
     x_ticks: Vec<Tick>,
@@ -58,8 +58,8 @@ struct Tick {
 }
 
 struct Curve {
-    class: &'static str,
-    name: &'static str,
+    class: String,
+    name: String,
     path: String,
     markers: Vec<(String, String)>,
 }
@@ -74,7 +74,7 @@ struct Guide {
 impl LineChart {
     /// Lays out curves and levels; x is a count from 0.
     pub(super) fn new(
-        title: &'static str,
+        title: impl Into<String>,
         x_label: &'static str,
         y_label: &'static str,
         series: &[Series],
@@ -100,7 +100,7 @@ impl LineChart {
             right: RIGHT,
             top: TOP,
             bottom: BOTTOM,
-            title,
+            title: title.into(),
             x_label,
             y_label,
             x_ticks: place(&x_values, &x_at),
@@ -118,7 +118,7 @@ impl Curve {
         let steps: Vec<_> = points.iter().map(|(x, y)| format!("{x} {y}")).collect();
         let path = if steps.is_empty() { String::new() } else { format!("M{}", steps.join("L")) };
         let markers = if points.len() <= MARKERS { points } else { Vec::new() };
-        Self { class: series.class, name: series.name, path, markers }
+        Self { class: series.class.clone(), name: series.name.clone(), path, markers }
     }
 }
 
@@ -142,8 +142,11 @@ mod tests {
 
     #[test]
     fn points_land_where_the_axes_say() {
-        let series =
-            [Series { class: "a", name: "a", points: vec![(0.0, 0.0), (4.0, 10.0), (2.0, f64::NAN)] }];
+        let series = [Series {
+            class: "a".into(),
+            name: "a".into(),
+            points: vec![(0.0, 0.0), (4.0, 10.0), (2.0, f64::NAN)],
+        }];
         let chart = LineChart::new("t", "x", "y", &series, Vec::new());
         assert_eq!(chart.curves[0].path, format!("M{LEFT:.1} {BOTTOM:.1}L{RIGHT:.1} {TOP:.1}"));
         assert_eq!(chart.y_ticks.last().map(|t| (t.label.as_str(), t.at.as_str())), Some(("10", "12.0")));

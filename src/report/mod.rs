@@ -4,6 +4,8 @@
 //! charts as SVG and pictures as embedded PNG, [`text_table`] and [`markdown_table`] into its short form. Markup lives
 //! in `assets/templates`; the code here computes numbers and geometry.
 
+pub mod bench;
+mod boxed;
 pub mod colour;
 mod error;
 mod format;

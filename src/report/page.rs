@@ -126,12 +126,13 @@ fn series(
         ("ideal train", "in silico, training set", "ideal test", "in silico, test set"),
         ("ffm train", "FFM, training set", "ffm test", "FFM, test set"),
     ];
-    let pair = |(history, (train_class, train_name, test_class, test_name)): (&Vec<Epoch>, _)| {
+    type Names = (&'static str, &'static str, &'static str, &'static str);
+    let pair = |(history, (train_class, train_name, test_class, test_name)): (&Vec<Epoch>, Names)| {
         let points = history.iter().map(|e| (e.epoch, train(e))).collect();
         let tested = history.iter().filter_map(|e| Some((e.epoch, test(e)?))).collect();
         [
-            Series { class: train_class, name: train_name, points },
-            Series { class: test_class, name: test_name, points: tested },
+            Series { class: train_class.into(), name: train_name.into(), points },
+            Series { class: test_class.into(), name: test_name.into(), points: tested },
         ]
     };
     histories.into_iter().zip(names).flat_map(pair).collect()

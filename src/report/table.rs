@@ -1,6 +1,7 @@
 //! The headline table as plain text and as Markdown.
 
 use super::ClassificationReport;
+use super::boxed::{self, wrapped};
 use super::summary::{Row, SYSTEMS, gradient, rows};
 
 /// Widest line of the plain-text form; only a single word that is longer exceeds it.
@@ -8,26 +9,18 @@ const WIDTH: usize = 80;
 
 /// The headline numbers for a terminal: box-drawn, aligned, at most 80 columns, without a trailing newline.
 pub fn text_table(report: &ClassificationReport) -> String {
-    let head = [String::new(), SYSTEMS[0].0.into(), SYSTEMS[1].0.into(), SYSTEMS[2].0.into()];
-    let place = [String::new(), SYSTEMS[0].1.into(), SYSTEMS[1].1.into(), SYSTEMS[2].1.into()];
-    let body: Vec<_> = rows(report).into_iter().map(cells).collect();
-    let width = |column: usize| {
-        let lines = [&head, &place].into_iter().chain(&body);
-        lines.map(|line| line[column].chars().count()).max().unwrap_or(0)
+    let names = |part: fn(&(&str, &str)) -> String| {
+        std::iter::once(String::new()).chain(SYSTEMS.iter().map(part)).collect::<Vec<_>>()
     };
-    let widths = [width(0), width(1), width(2), width(3)];
+    let head = [names(|s| s.0.to_owned()), names(|s| s.1.to_owned())];
+    let body: Vec<_> = rows(report).into_iter().map(cells).collect();
 
-    let mut out = wrapped("", &report.title);
-    out.push(rule(widths, ['┌', '┬', '┐']));
-    out.push(line(widths, &head));
-    out.push(line(widths, &place));
-    out.push(rule(widths, ['├', '┼', '┤']));
-    out.extend(body.iter().map(|row| line(widths, row)));
-    out.push(rule(widths, ['└', '┴', '┘']));
+    let mut out = wrapped("", &report.title, WIDTH);
+    out.extend(boxed::lines(&head, &body));
     if let Some(gradient) = gradient(report) {
-        out.extend(wrapped("gradient cosine  ", &gradient));
+        out.extend(wrapped("gradient cosine  ", &gradient, WIDTH));
     }
-    out.extend(wrapped("device           ", &report.device));
+    out.extend(wrapped("device           ", &report.device, WIDTH));
     out.join("\n")
 }
 
@@ -42,45 +35,8 @@ pub fn markdown_table(report: &ClassificationReport) -> String {
     out.join("\n") + "\n"
 }
 
-fn cells(row: Row) -> [String; 4] {
-    let [a, b, c] = row.cells;
-    [row.label.to_owned(), a, b, c]
-}
-
-/// A horizontal line with the given left, inner and right joints.
-fn rule(widths: [usize; 4], [left, inner, right]: [char; 3]) -> String {
-    let parts = widths.map(|w| "─".repeat(w + 2));
-    format!("{left}{}{right}", parts.join(&inner.to_string()))
-}
-
-/// A row: the label to the left, numbers to the right.
-fn line(widths: [usize; 4], cells: &[String; 4]) -> String {
-    let [label, a, b, c] = cells;
-    let [w, wa, wb, wc] = widths;
-    format!("│ {label:<w$} │ {a:>wa$} │ {b:>wb$} │ {c:>wc$} │")
-}
-
-/// `text` after `label`, broken between words; further lines are indented by the label's width.
-fn wrapped(label: &str, text: &str) -> Vec<String> {
-    let indent = label.chars().count();
-    let mut lines = vec![label.to_owned()];
-    let mut used = indent;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if used > indent && used + 1 + length > WIDTH {
-            lines.push(" ".repeat(indent));
-            used = indent;
-        }
-        if let Some(last) = lines.last_mut() {
-            if used > indent {
-                last.push(' ');
-                used += 1;
-            }
-            last.push_str(word);
-            used += length;
-        }
-    }
-    lines
+fn cells(row: Row) -> Vec<String> {
+    std::iter::once(row.label.to_owned()).chain(row.cells).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The program as its users meet it: the real binary in fresh folders, its messages, files and exit codes.
 
+mod bench;
 mod checkpoints;
 mod fleet;
 mod images;

@@ -64,13 +64,14 @@ fn kernels_are_written_out() {
 #[test]
 fn every_command_helps_with_examples() {
     let dir = folder();
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 11] = [
         &[],
         &["train"],
         &["resume"],
         &["eval"],
         &["propagate"],
         &["devices"],
+        &["bench"],
         &["data"],
         &["data", "fetch"],
         &["data", "info"],
