@@ -1,13 +1,17 @@
 //! A program in the engine's precision, with plans and scratch.
 
+use half::f16;
+
 use super::buffer::{Buffer, Layout};
 use super::encode::Encoder;
 use super::measure::Sensor;
 use super::modulator::Response;
 use super::readout::{Detectors, Reading};
 use super::real::Real;
+use super::records::widen;
 use super::transform::{Transform, transform};
-use crate::engine::{Exposure, Program, Relay};
+use crate::engine::{Exposure, Program, Relay, Store};
+use crate::optics::Field;
 
 /// Samples whose gradients are summed apart: fixed, so that sums do not depend on the number of threads.
 pub(super) const SLOTS: usize = 16;
@@ -38,6 +42,7 @@ pub(super) struct Loaded<T: Real> {
     pub(super) sensor: Option<Sensor>,
     pub(super) relay: Relay,
     pub(super) exposure: Exposure,
+    pub(super) store: Store,
 }
 
 impl<T: Real> Loaded<T> {
@@ -69,7 +74,15 @@ impl<T: Real> Loaded<T> {
             sensor: program.camera.as_ref().map(Sensor::new),
             relay: program.relay,
             exposure: flat,
+            store: program.store,
         }
+    }
+}
+
+impl<T: Real> Loaded<T> {
+    /// Whether `U_l` waits in half precision for the error pass.
+    pub(super) fn is_half(&self, l: usize) -> bool {
+        self.store == Store::F16 && l > 0 && l < self.hops.len()
     }
 }
 
@@ -83,8 +96,13 @@ pub(super) struct Workspace<T> {
     pub(super) rows: Buffer<T>,
     /// A block of the error as it was measured.
     pub(super) measured: Buffer<T>,
-    /// Recorded `U_0 ..= U_L`.
+    /// A block of a recorded field.
+    pub(super) recorded: Buffer<T>,
+    /// Recorded `U_0 ..= U_L`; those between are empty where they are in `halves`.
     pub(super) fields: Vec<Buffer<T>>,
+    /// Recorded `U_1 .. U_{L-1}` in half precision, and their units.
+    pub(super) halves: Vec<Vec<f16>>,
+    pub(super) units: Vec<f32>,
     pub(super) source: Buffer<T>,
     /// Mean of `|E_l|^2` per hop, of the last error pass without noise.
     pub(super) error_power: Vec<f64>,
@@ -95,13 +113,18 @@ impl<T: Real> Workspace<T> {
     pub(super) fn new(program: &Program, loaded: &Loaded<T>) -> Self {
         let field = || Buffer::zeros(2 * loaded.layout.pixels());
         let block = || Buffer::zeros(2 * loaded.layout.block_pixels());
+        let (hops, pixels) = (program.hops.len(), 2 * loaded.layout.pixels());
+        let half = |l| loaded.is_half(l);
         Self {
             work: Buffer::zeros(loaded.transform.work_len()),
             scratch: Buffer::zeros(loaded.transform.scratch_len()),
             gray: Buffer::zeros(loaded.encoder.scratch_len()),
             rows: block(),
             measured: block(),
-            fields: (0..=program.hops.len()).map(|_| field()).collect(),
+            recorded: block(),
+            fields: (0..=hops).map(|l| if half(l) { Buffer::zeros(0) } else { field() }).collect(),
+            halves: (0..=hops).map(|l| vec![f16::ZERO; if half(l) { pixels } else { 0 }]).collect(),
+            units: vec![1.0; hops + 1],
             source: field(),
             error_power: vec![0.0; program.hops.len()],
             reading: Reading::new(&program.readout),
@@ -112,10 +135,29 @@ impl<T: Real> Workspace<T> {
     pub(super) fn bytes(program: &Program) -> usize {
         let t = transform::<T>(program.shape, program.padded);
         let layout = t.layout();
-        let fields = (program.hops.len() + 2) * layout.pixels();
+        let between = program.hops.len() - 1;
+        let (fields, halves) = match program.store {
+            Store::F32 => (between + 3, 0),
+            Store::F16 => (3, between),
+        };
         let gray = (2 + layout.lanes) * program.input.window[1];
-        let numbers = t.work_len() + t.scratch_len() + gray + 4 * layout.block_pixels() + 2 * fields;
-        numbers * size_of::<T>()
+        let blocks = 6 * layout.block_pixels();
+        let numbers = t.work_len() + t.scratch_len() + gray + blocks + 2 * fields * layout.pixels();
+        numbers * size_of::<T>() + 2 * halves * layout.pixels() * size_of::<f16>()
+    }
+}
+
+impl<T: Real> Workspace<T> {
+    /// `U_l` as it is recorded.
+    pub(super) fn field(&self, l: usize, layout: Layout) -> Field {
+        match &self.halves[l][..] {
+            [] => layout.field(&self.fields[l]),
+            halves => {
+                let mut wide = Buffer::<T>::zeros(halves.len());
+                widen(halves, self.units[l], &mut wide);
+                layout.field(&wide)
+            }
+        }
     }
 }
 

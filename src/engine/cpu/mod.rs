@@ -11,6 +11,7 @@ mod modulator;
 mod pixelwise;
 mod readout;
 mod real;
+mod records;
 mod sample;
 mod state;
 mod transform;
@@ -23,8 +24,8 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::{
-    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Store,
-    Tally, Trace, Update, check,
+    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
+    Trace, Update, check,
 };
 use crate::device::noise::step_key;
 use crate::optics::Field;
@@ -209,14 +210,6 @@ impl<T: Real> Engine for CpuEngine<T> {
 
     fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError> {
         check::program(program, max_batch)?;
-        if program.store == Store::F16 {
-            return Err(EngineError::Device {
-                device: self.info.name.clone(),
-                reason: "the CPU engine does not store recorded fields in half precision; set engine.store = \"f32\", \
-                     or use a GPU"
-                    .into(),
-            });
-        }
         let needed = self.memory_needed(program, max_batch);
         check::host_memory(&self.info.name, needed)?;
         self.run = None;
@@ -359,7 +352,7 @@ impl<T: Real> Engine for CpuEngine<T> {
         let kept: Vec<Mutex<Vec<Field>>> = (0..n).map(|_| Mutex::new(Vec::new())).collect();
         self.pool.install(|| {
             run.passes(set, batch, |b, ws| {
-                *lock(&kept[b]) = ws.fields.iter().map(|f| layout.field(f)).collect()
+                *lock(&kept[b]) = (0..=hops).map(|l| ws.field(l, layout)).collect()
             });
         });
         let samples: Vec<Vec<Field>> =

@@ -7,8 +7,9 @@ use super::loaded::{Loaded, Workspace};
 use super::measure::{NoiseKey, measure};
 use super::pixelwise::{gather, mean_intensity, multiply};
 use super::real::Real;
+use super::records::{shorten, widen};
 use crate::device::noise::{Pass, stage_word};
-use crate::engine::Relay;
+use crate::engine::{Relay, Store};
 
 /// The key of a sample's noise; `None` measures exactly.
 pub(super) type Noise = Option<([u32; 2], u32)>;
@@ -37,9 +38,13 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
     for (l, hop) in p.hops.iter().enumerate() {
         p.transform.columns(hop.transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.data[l] * input_power.sqrt();
+        let half = p.is_half(l + 1);
+        if half {
+            ws.units[l + 1] = Store::unit(p.exposure.data[l], input_power.sqrt());
+        }
         for block in 0..p.layout.blocks() {
             let at = part(p, block);
-            let record = &mut ws.fields[l + 1][at.clone()];
+            let record = if half { &mut ws.recorded[..] } else { &mut ws.fields[l + 1][at.clone()] };
             p.transform.inverse(block, &mut ws.work, record, &mut ws.scratch);
             if let Some(after) = &hop.after {
                 multiply(p.layout.lanes, record, &after[at.clone()]);
@@ -48,6 +53,9 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
                 ws.rows.copy_from_slice(record);
             }
             observe(p, record, block, scale, noise, stage_word(l, Pass::Data));
+            if half {
+                shorten(record, ws.units[l + 1], &mut ws.halves[l + 1][at.clone()]);
+            }
             if l + 1 < p.hops.len() {
                 let rows = if apart { &ws.rows[..] } else { record };
                 send(p, block, rows, mask_of(l + 1).map(|m| &m[at]), &mut ws.work, &mut ws.scratch);
@@ -95,7 +103,13 @@ pub(super) fn error_pass<T: Real>(
             }
             observe(p, measured, block, scale, noise, stage_word(l, Pass::Error));
             if let Some(m) = hop.mask {
-                let (mask, u) = (&p.masks[m][at.clone()], &ws.fields[l][at.clone()]);
+                let mask = &p.masks[m][at.clone()];
+                let u = if p.is_half(l) {
+                    widen(&ws.halves[l][at.clone()], ws.units[l], &mut ws.recorded);
+                    &ws.recorded[..]
+                } else {
+                    &ws.fields[l][at.clone()]
+                };
                 // e_{l-1} = M E_l, and E_l V_l = (M E_l) U_{l-1}: one product serves both.
                 let gradient = &mut gradients[m][real_part(p, block)];
                 gather(p.layout.lanes, measured, mask, u, gradient, fresh && hop.mask_is_new);

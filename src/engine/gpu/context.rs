@@ -180,7 +180,12 @@ impl Context {
     }
 
     /// A buffer of `bytes` for given uses.
-    pub(super) fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer, EngineError> {
+    pub(super) fn allocate(
+        &self,
+        label: &str,
+        bytes: u64,
+        usage: BufferUsages,
+    ) -> Result<Buffer, EngineError> {
         self.create(&BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false })
     }
 

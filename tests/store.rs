@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Setup, batch, field_error, images, phases, prepare, program, real_error};
+use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{Camera, Engine, Exposure, Program, State, Store, Trace, Update};
 use num_complex::Complex64;
@@ -23,21 +24,30 @@ fn gpu() -> GpuEngine {
     GpuEngine::with_options(options).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn trace(p: &Program, store: Store, exposure: &Exposure) -> Trace {
-    let mut gpu = gpu();
-    let set = prepare(&mut gpu, &Program { store, ..p.clone() }, 3, 3);
-    gpu.set_exposure(exposure).unwrap();
-    gpu.trace(batch(set, &[2, 0, 1])).unwrap()
+fn engines() -> [(&'static str, Box<dyn Engine>); 2] {
+    [("gpu", Box::new(gpu())), ("cpu", Box::new(CpuEngine::<f32>::new(2).unwrap()))]
+}
+
+fn trace(engine: &mut dyn Engine, p: &Program, store: Store, exposure: &Exposure) -> Trace {
+    let set = prepare(engine, &Program { store, ..p.clone() }, 3, 3);
+    engine.set_exposure(exposure).unwrap();
+    engine.trace(batch(set, &[2, 0, 1])).unwrap()
 }
 
 fn level(hops: usize, level: f64) -> Exposure {
     Exposure { data: vec![level; hops], error: vec![1.0; hops] }
 }
 
-/// Both stores, compared as the contract of [`Store`] says.
+/// Both stores, compared as the contract of [`Store`] says, on both engines.
 fn compare(p: &Program, exposure: &Exposure, what: &str) {
-    let exact = trace(p, Store::F32, exposure);
-    let half = trace(p, Store::F16, exposure);
+    for (name, mut engine) in engines() {
+        compare_on(&mut *engine, p, exposure, &format!("{name}, {what}"));
+    }
+}
+
+fn compare_on(engine: &mut dyn Engine, p: &Program, exposure: &Exposure, what: &str) {
+    let exact = trace(engine, p, Store::F32, exposure);
+    let half = trace(engine, p, Store::F16, exposure);
     assert_eq!(half.loss, exact.loss, "{what}: the loss knows nothing of it");
     let hops = p.hops.len();
     for l in [0, hops] {
@@ -93,19 +103,20 @@ fn measured_fields_are_stored_in_their_exposure() {
 
 #[test]
 fn a_dark_sample_gives_no_nan() {
-    let mut gpu = gpu();
     let p = Program { store: Store::F16, ..program(&Setup { padding: 1, ..Setup::default() }) };
-    gpu.load(&p, 2).unwrap();
-    gpu.set_state(&State::fresh(phases(p.shape, p.masks.len(), 3))).unwrap();
-    let mut set = images(2, 10);
-    set.pixels[..784].fill(0);
-    let id = gpu.upload(&set).unwrap();
-    let trace = gpu.trace(batch(id, &[0, 1])).unwrap();
-    assert!(trace.fields[1][0].iter().all(|z| z.norm() == 0.0), "darkness is stored as darkness");
-    assert!(trace.fields[1][1].iter().any(|z| z.norm() > 0.0));
-    let update = Update::Adam { rate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, t: 1 };
-    gpu.train(batch(id, &[0, 1]), update).unwrap();
-    assert!(gpu.state().unwrap().phases.iter().all(|a| a.iter().all(|v| v.is_finite())));
+    for (_, mut engine) in engines() {
+        engine.load(&p, 2).unwrap();
+        engine.set_state(&State::fresh(phases(p.shape, p.masks.len(), 3))).unwrap();
+        let mut set = images(2, 10);
+        set.pixels[..784].fill(0);
+        let id = engine.upload(&set).unwrap();
+        let trace = engine.trace(batch(id, &[0, 1])).unwrap();
+        assert!(trace.fields[1][0].iter().all(|z| z.norm() == 0.0), "darkness is stored as darkness");
+        assert!(trace.fields[1][1].iter().any(|z| z.norm() > 0.0));
+        let update = Update::Adam { rate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, t: 1 };
+        engine.train(batch(id, &[0, 1]), update).unwrap();
+        assert!(engine.state().unwrap().phases.iter().all(|a| a.iter().all(|v| v.is_finite())));
+    }
 }
 
 #[test]
@@ -119,4 +130,13 @@ fn memory_needed_is_less_and_what_load_takes() {
     assert_eq!(gpu.memory_needed(&p, 2) - needed, 3 * 64 * 64 * 4 * 2 - 256);
     gpu.load(&half, 2).unwrap();
     assert_eq!(gpu.memory_taken(), needed);
+}
+
+#[test]
+fn the_cpu_engine_saves_memory_too() {
+    let cpu = CpuEngine::<f32>::new(2).unwrap();
+    let p = program(&Setup { layers: 4, padding: 1, ..Setup::default() });
+    let half = Program { store: Store::F16, ..p.clone() };
+    // Three of the five fields of every thread, 4 bytes a pixel less.
+    assert_eq!(cpu.memory_needed(&p, 2) - cpu.memory_needed(&half, 2), 2 * 3 * 64 * 64 * 4);
 }
