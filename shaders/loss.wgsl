@@ -29,7 +29,15 @@ fn score(class_: u32, total: f32) -> f32 {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lid: u32,
+    //@if SUBGROUPS
+    @builtin(subgroup_invocation_id) lane: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroups: u32,
+    //@end
+) {
     let base = (p.first + group.y) * SHEET;
     for (var region = lid; region < REGIONS; region += THREADS) {
         var sum = 0.0;
@@ -44,7 +52,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var row = lid; row < ROWS; row += THREADS) {
         row_sum += row_sums[group.y * ROWS + row];
     }
+    //@if SUBGROUPS
+    let mse = workgroup_sum(row_sum, lane, subgroup, subgroups) / f32(PIXELS);
+    //@else
     let mse = workgroup_sum(row_sum, lid) / f32(PIXELS);
+    //@end
     //@end
     workgroupBarrier();
     if (lid != 0u) {

@@ -141,6 +141,17 @@ fn kernels_written_for_graphics_processors_agree() {
 }
 
 #[test]
+fn sums_with_and_without_subgroups_agree() {
+    for subgroups in [true, false] {
+        let mut gpu = with(GpuOptions { subgroups, ..GpuOptions::default() });
+        for mse in [false, true] {
+            let p = fitted(&gpu, &Setup { mse, layers: 2, shape: [48, 40], ..Setup::default() });
+            compare(&mut gpu, &p, 3, &format!("subgroups {subgroups}, mse {mse}"));
+        }
+    }
+}
+
+#[test]
 fn large_grids_agree() {
     let mut gpu = gpu();
     for side in [512, 1024] {

@@ -50,6 +50,8 @@ struct Params {
     col_offset: f32,
     // Exposure level of a field that is stored in half precision.
     stored_level: f32,
+    // To a whole number of pairs.
+    padding: u32,
 }
 
 //@bind uniform p: Params

@@ -1,6 +1,6 @@
 //! Which devices there are, and which one is meant.
 
-use wgpu::{Adapter, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags};
+use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor, InstanceFlags};
 
 use crate::engine::EngineError;
 
@@ -148,6 +148,7 @@ pub(super) fn workgroup_limits(adapter: &Adapter) -> WorkgroupLimits {
         bytes: limits.max_compute_workgroup_storage_size,
         threads: limits.max_compute_invocations_per_workgroup.min(across),
         software: adapter.get_info().device_type == DeviceType::Cpu,
+        subgroups: adapter.features().contains(Features::SUBGROUP),
     }
 }
 

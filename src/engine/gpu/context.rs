@@ -26,7 +26,7 @@ use super::template::{Access, Binding};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Features that are used where there are any.
-const WELCOME: Features = Features::TIMESTAMP_QUERY.union(Features::PIPELINE_CACHE);
+const WELCOME: Features = Features::TIMESTAMP_QUERY.union(Features::PIPELINE_CACHE).union(Features::SUBGROUP);
 
 /// A compiled kernel.
 #[derive(Debug)]

@@ -37,6 +37,8 @@ pub struct GpuOptions {
     pub memory_limit: Option<u64>,
     /// Whether kernels are written as for a graphics processor; `None`: by what the device is. For tests and timings.
     pub hardware_plans: Option<bool>,
+    /// Whether sums may use subgroups, where the device has them. For tests.
+    pub subgroups: bool,
     /// Where compiled kernels are kept.
     pub kernel_cache: KernelCache,
 }
@@ -49,6 +51,7 @@ impl Default for GpuOptions {
             portion_bytes: 256 << 20,
             memory_limit: None,
             hardware_plans: None,
+            subgroups: true,
             kernel_cache: KernelCache::User,
         }
     }
@@ -81,6 +84,7 @@ impl GpuEngine {
     pub fn with_options(options: GpuOptions) -> Result<Self, EngineError> {
         let mut context = Context::open(&options.selection, options.checked, &options.kernel_cache)?;
         let software = context.limits.software;
+        context.limits.subgroups &= options.subgroups;
         context.limits.software = options.hardware_plans.map_or(software, |hardware| !hardware);
         let info = DeviceInfo {
             engine: "gpu",

@@ -19,6 +19,8 @@ pub(super) struct Geometry {
     pub(super) image: [usize; 2],
     pub(super) regions: usize,
     pub(super) classes: usize,
+    /// Whether sums use subgroups.
+    pub(super) subgroups: bool,
     pub(super) row: Plan,
     pub(super) column: Plan,
 }
@@ -33,6 +35,7 @@ impl Geometry {
             image: program.input.image,
             regions: program.readout.regions,
             classes: program.readout.classes,
+            subgroups: limits.subgroups,
             row: Plan::new(cols, LineOrder::Rows, limits).map_err(|why| (cols, why))?,
             column: Plan::new(rows, LineOrder::Columns, limits).map_err(|why| (rows, why))?.dividing(cols),
         })

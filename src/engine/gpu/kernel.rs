@@ -143,6 +143,10 @@ impl Kernel {
         if matches!(stage, Stage::RowMiddle | Stage::ErrorRow) && of_sheet.iter().any(|f| flags.contains(f)) {
             flags.insert("SHEET");
         }
+        let sums = matches!(stage, Stage::Rms | Stage::Mse | Stage::Loss | Stage::Tally);
+        if sums && geometry.subgroups {
+            flags.insert("SUBGROUPS");
+        }
         let fft = plan.map(|plan| LineFft { plan });
         let registers = fft.as_ref().map(|f| f as &dyn Registers);
         let mut expanded = expand(source, &flags, registers, &shared);
@@ -217,6 +221,7 @@ fn square(length: usize, limits: WorkgroupLimits) -> Option<Geometry> {
         image: [28; 2],
         regions: 20,
         classes: 10,
+        subgroups: limits.subgroups,
         row: Plan::new(length, LineOrder::Rows, limits).ok()?,
         column: Plan::new(length, LineOrder::Columns, limits).ok()?.dividing(length),
     })
@@ -235,8 +240,12 @@ mod tests {
         let mut validator = naga::valid::Validator::new(
             naga::valid::ValidationFlags::all(),
             // Halves are packed by functions that every Vulkan, Metal and Direct3D 12 device has.
-            naga::valid::Capabilities::default() | naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32,
+            naga::valid::Capabilities::default()
+                | naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32
+                | naga::valid::Capabilities::SUBGROUP,
         );
+        validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
+        validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
         validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
     }
 
@@ -265,11 +274,13 @@ mod tests {
     #[test]
     fn kernels_of_every_variant_are_valid() {
         let geometry = square(100, DESKTOP).expect("supported");
-        let padded = Geometry { shape: [99, 97], ..geometry };
-        for (stage, _, _, groups) in FILES {
-            for flags in variants(groups) {
-                let kernel = Kernel::new(stage, &flags, &padded);
-                check(&kernel.name, &kernel.text);
+        for subgroups in [true, false] {
+            let padded = Geometry { shape: [99, 97], subgroups, ..geometry.clone() };
+            for (stage, _, _, groups) in FILES {
+                for flags in variants(groups) {
+                    let kernel = Kernel::new(stage, &flags, &padded);
+                    check(&kernel.name, &kernel.text);
+                }
             }
         }
     }
@@ -284,6 +295,7 @@ mod tests {
             image: [28; 2],
             regions: 10,
             classes: 10,
+            subgroups: false,
             row,
             column,
         };
@@ -312,8 +324,16 @@ mod tests {
         let side = [128; 2];
         let row = Plan::new(128, LineOrder::Rows, DESKTOP).expect("supported");
         let column = Plan::new(128, LineOrder::Columns, DESKTOP).expect("supported");
-        let geometry =
-            Geometry { shape: side, padded: side, image: [28; 2], regions: 10, classes: 10, row, column };
+        let geometry = Geometry {
+            shape: side,
+            padded: side,
+            image: [28; 2],
+            regions: 10,
+            classes: 10,
+            subgroups: true,
+            row,
+            column,
+        };
         for (stage, name, _, groups) in FILES {
             for flags in variants(groups) {
                 let kernel = Kernel::new(stage, &flags, &geometry);

@@ -51,6 +51,7 @@ pub(super) struct Params {
     pub(super) col_by_col: f32,
     pub(super) col_offset: f32,
     pub(super) stored_level: f32,
+    pub(super) padding: u32,
 }
 
 impl Params {

@@ -25,13 +25,15 @@ pub struct WorkgroupLimits {
     pub threads: u32,
     /// Whether shaders run on the processor: no memory banks, and registers cost nothing.
     pub software: bool,
+    /// Whether threads of a workgroup can add across a subgroup without memory.
+    pub subgroups: bool,
 }
 
 impl WorkgroupLimits {
     /// What every WebGPU device has.
-    pub const PORTABLE: Self = Self { bytes: 16 << 10, threads: 256, software: false };
+    pub const PORTABLE: Self = Self { bytes: 16 << 10, threads: 256, software: false, subgroups: false };
     /// What every desktop graphics processor has.
-    pub const DESKTOP: Self = Self { bytes: 32 << 10, threads: 1024, software: false };
+    pub const DESKTOP: Self = Self { bytes: 32 << 10, threads: 1024, software: false, subgroups: true };
 }
 
 /// The plan of a line transform.
@@ -164,9 +166,9 @@ mod tests {
 
     const PROFILES: [WorkgroupLimits; 4] = [
         WorkgroupLimits::PORTABLE,
-        WorkgroupLimits { bytes: 32 << 10, threads: 1024, software: true },
+        WorkgroupLimits { bytes: 32 << 10, threads: 1024, software: true, subgroups: true },
         WorkgroupLimits::DESKTOP,
-        WorkgroupLimits { bytes: 48 << 10, threads: 1024, software: false },
+        WorkgroupLimits { bytes: 48 << 10, threads: 1024, software: false, subgroups: true },
     ];
 
     #[test]
@@ -200,7 +202,7 @@ mod tests {
 
     #[test]
     fn impossible_lengths_name_the_limit() {
-        let tiny = WorkgroupLimits { bytes: 64 << 10, threads: 64, software: false };
+        let tiny = WorkgroupLimits { bytes: 64 << 10, threads: 64, software: false, subgroups: false };
         let error = Plan::new(4096, LineOrder::Rows, tiny).expect_err("too many threads");
         assert!(error.limit.contains("64 threads") && error.limit.contains("256"), "{error:?}");
         let error = Plan::new(2160, LineOrder::Rows, WorkgroupLimits::PORTABLE).expect_err("too long");

@@ -45,6 +45,7 @@ fn geometry(shape: [usize; 2], padded: [usize; 2], bench: &Bench) -> Geometry {
         image: [8, 8],
         regions: 2,
         classes: 2,
+        subgroups: false,
         row: Plan::new(padded[1], LineOrder::Rows, bench.limits()).expect("possible"),
         column: Plan::new(padded[0], LineOrder::Columns, bench.limits())
             .expect("possible")
