@@ -74,7 +74,7 @@ impl<T: Real> Response<T> {
         if self.resample.is_some() {
             values.par_chunks_mut(layout.cols).zip(smooth.par_chunks(layout.cols)).for_each(
                 |(values, phases)| {
-                    self.light(phases, values);
+                    light(phases, self.gain, self.leak, values);
                 },
             );
         }
@@ -83,11 +83,7 @@ impl<T: Real> Response<T> {
             match &self.resample {
                 Some(affine) => {
                     for (lane, row) in rows.enumerate() {
-                        for x in 0..layout.cols {
-                            let v = sample(values, [layout.rows, layout.cols], affine, row, x);
-                            let at = x * 2 * layout.lanes + lane;
-                            (mask[at], mask[at + layout.lanes]) = (v.re, v.im);
-                        }
+                        resample(values, layout, affine, row, &mut mask[lane..]);
                     }
                 }
                 None if self.looks_around() => {
@@ -121,23 +117,11 @@ impl<T: Real> Response<T> {
         mask.par_chunks_mut(2 * block).zip(phases.par_chunks(block)).enumerate().for_each(one);
     }
 
-    /// `gain exp(i phase) + leak` of row-major phases.
-    fn light(&self, phases: &[T], values: &mut [Complex<T>]) {
-        for (v, phase) in values.iter_mut().zip(phases) {
-            let (c, s) = T::cos_sin(*phase);
-            *v = Complex::new(self.gain * c + self.leak, self.gain * s);
-        }
-    }
-
     /// Phases after look-up table and cross-talk, row-major, in `spare.phases`.
     fn smooth(&self, phases: &[f32], layout: Layout, spare: &mut Spare<T>) {
         let Spare { phases: out, smoothed, .. } = spare;
         let cols = layout.cols;
-        let respond = |(row, out): (usize, &mut [T])| {
-            for (x, out) in out.iter_mut().enumerate() {
-                *out = self.respond(T::of(f64::from(phases[layout.place(row, x)])));
-            }
-        };
+        let respond = |(row, out): (usize, &mut [T])| respond_row(self, phases, layout, row, out);
         out.par_chunks_mut(cols).enumerate().for_each(respond);
         if self.kernel.len() > 1 {
             let along = |(to, from): (&mut [T], &[T])| self.along(from, to);
@@ -174,6 +158,7 @@ impl<T: Real> Response<T> {
     }
 
     /// Commanded phase -> quantisation -> look-up table.
+    #[inline(always)]
     fn respond(&self, phase: T) -> T {
         let tau = T::TAU();
         let mut turns = phase / tau;
@@ -188,6 +173,16 @@ impl<T: Real> Response<T> {
         let k = (at.floor().wide() as usize).min(lut.len() - 2);
         let t = at - T::of(k as f64);
         lut[k] + (lut[k + 1] - lut[k]) * t
+    }
+}
+
+wide! {
+    /// `gain exp(i phase) + leak` of row-major phases.
+    fn light<T: Real>(phases: &[T], gain: T, leak: T, values: &mut [Complex<T>]) {
+        for (v, phase) in values.iter_mut().zip(phases) {
+            let (c, s) = T::cos_sin(*phase);
+            *v = Complex::new(gain * c + leak, gain * s);
+        }
     }
 }
 
@@ -217,7 +212,28 @@ wide! {
     }
 }
 
+wide! {
+    /// Phases of a row after quantisation and look-up table. (Rounding down is a call without the wider instructions.)
+    fn respond_row<T: Real>(response: &Response<T>, phases: &[f32], layout: Layout, row: usize, out: &mut [T]) {
+        for (x, out) in out.iter_mut().enumerate() {
+            *out = response.respond(T::of(f64::from(phases[layout.place(row, x)])));
+        }
+    }
+}
+
+wide! {
+    /// A row of the resampled mask; `lane` is the mask's block from the row's lane on.
+    fn resample<T: Real>(values: &[Complex<T>], layout: Layout, affine: &Affine, row: usize, lane: &mut [T]) {
+        for x in 0..layout.cols {
+            let v = sample(values, [layout.rows, layout.cols], affine, row, x);
+            let at = x * 2 * layout.lanes;
+            (lane[at], lane[at + layout.lanes]) = (v.re, v.im);
+        }
+    }
+}
+
 /// Bilinear sample at the affine position of a pixel, zero outside.
+#[inline(always)]
 fn sample<T: Real>(
     from: &[Complex<T>],
     [rows, cols]: [usize; 2],

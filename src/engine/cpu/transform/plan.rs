@@ -92,3 +92,45 @@ fn radices(length: usize) -> Option<Vec<usize>> {
     radices.sort_by_key(|r| (r % 2, std::cmp::Reverse(*r)));
     Some(radices)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stage is a trip of the whole line through the cache: what a transform costs. More stages for a common length are a
+    /// step back, whatever a clock says.
+    #[test]
+    fn common_lengths_take_few_stages() {
+        let expected: [(usize, &[usize]); 12] = [
+            (16, &[4, 4]),
+            (32, &[8, 4]),
+            (50, &[10, 5]),
+            (64, &[8, 8]),
+            (100, &[10, 10]),
+            (128, &[8, 4, 4]),
+            (200, &[10, 5, 4]),
+            (256, &[8, 8, 4]),
+            (400, &[10, 8, 5]),
+            (512, &[8, 8, 8]),
+            (800, &[10, 10, 8]),
+            (1024, &[8, 8, 4, 4]),
+        ];
+        for (length, most) in expected {
+            let found = radices(length).expect("a product of 2, 3 and 5");
+            assert_eq!(found.iter().product::<usize>(), length);
+            assert!(found.len() <= most.len(), "{length}: {found:?}, but {most:?} does it");
+        }
+    }
+
+    #[test]
+    fn even_lengths_can_leave_halves_out() {
+        for length in (2..=1200).step_by(2) {
+            if let Some(plan) = Plan::new(length) {
+                assert!(plan.halves(), "{length}");
+                let mut order = plan.order.clone();
+                order.sort_unstable();
+                assert!(order.into_iter().eq(0..length), "{length}: every frequency has one place");
+            }
+        }
+    }
+}
