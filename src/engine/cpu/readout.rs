@@ -218,9 +218,9 @@ wide! {
     /// `g += w conj(y)` over a run; others may have lanes of the same columns.
     fn conjugate<T: Real, const L: usize>(run: Run, w: T, y: &[T], g: &mut [T]) {
         let mut weights = [T::of(0.0); L];
-        for l in 0..L {
+        for (l, weight) in weights.iter_mut().enumerate() {
             if run.lanes >> l & 1 == 1 {
-                weights[l] = w;
+                *weight = w;
             }
         }
         let part = 2 * L * run.start..2 * L * run.end;

@@ -4,6 +4,11 @@
 //! The polynomials are long chains of dependent instructions. Several chains run in step, so that the processor does not
 //! wait for each result.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "several arrays of registers run in step, and iterators are not inlined"
+)]
+
 use std::arch::x86_64::*;
 use std::f32::consts::{FRAC_PI_2, LN_2};
 use std::ops::{Add, Mul, Sub};

@@ -25,9 +25,7 @@ pub(super) fn dft<const R: usize, const HALF: bool>(x: [Lanes; R]) -> [Lanes; R]
 /// Copies a butterfly of the radix at hand into an array whose length the compiler knows only after the fact.
 #[inline(always)]
 fn put<const R: usize, const K: usize>(y: &mut [Lanes; R], values: [Lanes; K]) {
-    for k in 0..K {
-        y[k] = values[k];
-    }
+    y[..K].copy_from_slice(&values);
 }
 
 #[inline(always)]

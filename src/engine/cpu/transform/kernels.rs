@@ -3,6 +3,11 @@
 //! Bodies are generic and inlined always; [`Kernels`] picks the compiled form once. All of them work on raw places: a line's
 //! element `i` is the `WIDTH` packets at `at + i * stride`.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "several arrays of registers run in step, and iterators are not inlined"
+)]
+
 use super::butterfly::dft;
 use super::lanes::{Avx2, Lanes, Packet, transpose};
 use super::plan::Stage;
