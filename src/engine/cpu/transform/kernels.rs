@@ -42,7 +42,7 @@ impl Edge {
     pub(super) const NONE: Self = Self { half: false, times: std::ptr::null() };
 }
 
-/// The middle of a column transform: see [`super::packed`].
+/// The middle of a column transform: see [`mod@super::packed`].
 #[derive(Clone, Copy)]
 pub(super) struct Middle {
     pub(super) tiles: *mut Packet,
