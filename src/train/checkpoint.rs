@@ -176,6 +176,7 @@ mod tests {
         let row = EpochRow {
             epoch: 1,
             step: 9,
+            rate: 0.1 + 0.2,
             train_loss: 1.0 / 3.0,
             train_accuracy: 0.1,
             test_loss: 0.7,

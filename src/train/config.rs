@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
+use super::{Schedule, TrainError};
 use crate::engine::Update;
 
 /// How masks are trained.
@@ -17,7 +17,7 @@ pub struct TrainConfig {
     pub optimizer: Optimizer,
     /// Learning rate: radians (Adam), radians per unit gradient (SGD).
     pub rate: f64,
-    /// Course of the learning rate.
+    /// Course of the learning rate: a name, or a table with parameters.
     pub schedule: Schedule,
     /// Momentum of SGD.
     pub momentum: f64,
@@ -41,7 +41,7 @@ impl Default for TrainConfig {
             batch: 16,
             optimizer: Optimizer::Adam,
             rate: 0.03,
-            schedule: Schedule::Cosine,
+            schedule: Schedule::default(),
             momentum: 0.9,
             beta1: 0.9,
             beta2: 0.999,
@@ -60,18 +60,6 @@ pub enum Optimizer {
     Adam,
     /// Gradient descent with momentum.
     Sgd,
-}
-
-/// Course of the learning rate over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// The same all along.
-    Constant,
-    /// Half a cosine from the rate to zero (Loshchilov & Hutter 2017, without restarts).
-    Cosine,
-    /// Halved at a half, three quarters, seven eighths ... of the run, down to a sixteenth.
-    Step,
 }
 
 /// First masks.
@@ -118,13 +106,25 @@ impl TrainConfig {
         if !(self.checkpoint_minutes.is_finite() && self.checkpoint_minutes > 0.0) {
             return bad("checkpoint_minutes", &self.checkpoint_minutes, "must be positive");
         }
-        Ok(())
+        self.schedule.validate()
+    }
+
+    /// Refuses what does not fit a run with `samples` training samples.
+    ///
+    /// # Errors
+    /// As [`TrainConfig::validate`].
+    pub fn check_samples(&self, samples: usize) -> Result<(), TrainError> {
+        self.schedule.check_steps((samples.div_ceil(self.batch.max(1)) * self.epochs) as u64)
+    }
+
+    /// The learning rate at step `step` (from 0) of `steps`.
+    pub fn rate_at(&self, step: u64, steps: u64) -> f64 {
+        self.rate * self.schedule.factor(step, steps, self.epochs)
     }
 
     /// The update of step `step` (from 0) of `steps`.
     pub fn update(&self, step: u64, steps: u64) -> Update {
-        let done = step as f64 / steps.max(1) as f64;
-        let rate = self.rate * self.schedule.factor(done);
+        let rate = self.rate_at(step, steps);
         match self.optimizer {
             Optimizer::Adam => Update::Adam {
                 rate,
@@ -138,45 +138,40 @@ impl TrainConfig {
     }
 }
 
-impl Schedule {
-    /// Factor on the learning rate when the part `done` (0..1) of the run is over.
-    pub fn factor(self, done: f64) -> f64 {
-        match self {
-            Self::Constant => 1.0,
-            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
-            Self::Step => {
-                let halvings = (-(1.0 - done).log2()).floor().clamp(0.0, 4.0);
-                0.5f64.powf(halvings)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn schedules_start_at_one_and_fall() {
-        for (schedule, middle, end) in
-            [(Schedule::Constant, 1.0, 1.0), (Schedule::Cosine, 0.5, 0.0), (Schedule::Step, 0.5, 0.0625)]
-        {
-            assert!((schedule.factor(0.0) - 1.0).abs() < 1e-12);
-            assert!((schedule.factor(0.5) - middle).abs() < 1e-12, "{schedule:?}");
-            assert!((schedule.factor(1.0) - end).abs() < 1e-12, "{schedule:?}");
-        }
+    fn every_setting_of_an_optimizer_reaches_the_update() {
+        let config = TrainConfig {
+            rate: 0.5,
+            schedule: Schedule::Constant,
+            momentum: 0.7,
+            beta1: 0.8,
+            beta2: 0.99,
+            epsilon: 1e-6,
+            ..TrainConfig::default()
+        };
+        let adam = Update::Adam { rate: 0.5, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, t: 8 };
+        assert_eq!(config.update(7, 100), adam);
+        let sgd = TrainConfig { optimizer: Optimizer::Sgd, ..config };
+        assert_eq!(sgd.update(7, 100), Update::Sgd { rate: 0.5, momentum: 0.7 });
     }
 
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 6] = [
+        let cases: [(Change, &str); 9] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
             (|c| c.momentum = 1.0, "momentum"),
+            (|c| c.beta1 = -0.1, "beta1"),
             (|c| c.beta2 = f64::NAN, "beta2"),
             (|c| c.epsilon = 0.0, "epsilon"),
+            (|c| c.schedule = Schedule::Cosine { last: -1.0, warmup: 0 }, "schedule.final"),
+            (|c| c.checkpoint_minutes = 0.0, "checkpoint_minutes"),
         ];
         assert!(TrainConfig::default().validate().is_ok());
         for (change, key) in cases {

@@ -57,6 +57,8 @@ pub struct EpochRow {
     pub epoch: usize,
     /// Steps done.
     pub step: u64,
+    /// Learning rate of the epoch's last step.
+    pub rate: f64,
     /// Mean training loss over the epoch.
     pub train_loss: f64,
     /// Share of training samples right, while learning.
@@ -116,6 +118,7 @@ pub fn train(
     watch: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
     job.config.validate()?;
+    job.config.check_samples(job.train_images.len())?;
     let mut run = Loop::begin(engine, job, from)?;
     let ended = run.epochs(watch).and_then(|finished| run.finish(!finished));
     ended.map_err(|error| run.lost(error, watch))
@@ -167,6 +170,11 @@ impl<'a> Loop<'a> {
         self.job.train_images.len().div_ceil(self.job.config.batch) as u64
     }
 
+    /// Steps of the whole run.
+    fn steps(&self) -> u64 {
+        self.batches() * self.job.config.epochs as u64
+    }
+
     /// All epochs that are left; false when stopped.
     fn epochs(&mut self, watch: &mut dyn Observer) -> Result<bool, TrainError> {
         while self.at.epoch < self.job.config.epochs {
@@ -186,8 +194,7 @@ impl<'a> Loop<'a> {
                 Err(unsaved) => return unsaved,
             }
         }
-        let steps = self.batches() * self.job.config.epochs as u64;
-        TrainError::Lost { device, reason, step: self.at.step, steps, kept: self.kept }
+        TrainError::Lost { device, reason, step: self.at.step, steps: self.steps(), kept: self.kept }
     }
 
     /// The rest of the current epoch; false when stopped.
@@ -203,7 +210,7 @@ impl<'a> Loop<'a> {
             let start = self.at.batch as usize * job.config.batch;
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;
-            let update = job.config.update(step, batches * job.config.epochs as u64);
+            let update = job.config.update(step, self.steps());
             self.engine.train(Batch::whole(job.train, indices, job.seed, step), update)?;
             self.at.batch += 1;
             self.at.step += 1;
@@ -213,7 +220,7 @@ impl<'a> Loop<'a> {
                 since = 0;
                 self.look(batches)?;
                 self.effort.training += clock.elapsed().as_secs_f64();
-                watch.step(self.news(batches));
+                watch.step(self.news());
                 let stop = job.stop.load(Ordering::Relaxed);
                 let due = self.saved.elapsed().as_secs_f64() > 60.0 * job.config.checkpoint_minutes;
                 if self.at.batch < batches && (stop || due) {
@@ -273,11 +280,11 @@ impl<'a> Loop<'a> {
         Err(TrainError::Diverged { loss, step: self.at.step, epoch, cause })
     }
 
-    fn news(&self, batches: u64) -> StepNews {
+    fn news(&self) -> StepNews {
         StepNews {
             epoch: self.at.epoch + 1,
             step: self.at.step,
-            steps: batches * self.job.config.epochs as u64,
+            steps: self.steps(),
             tally: self.tally,
             samples_per_second: self.speed(),
         }
@@ -306,6 +313,7 @@ impl<'a> Loop<'a> {
         let row = EpochRow {
             epoch: self.at.epoch,
             step: self.at.step,
+            rate: self.job.config.rate_at(self.at.step.saturating_sub(1), self.steps()),
             train_loss: self.tally.loss / n,
             train_accuracy: self.tally.correct as f64 / n,
             test_loss: test.loss,

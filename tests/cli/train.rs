@@ -56,7 +56,7 @@ fn a_run_prints_its_result_and_explains_itself() {
     assert!(text(&run.join("report.html")).contains("</html>"));
     let mask = ffm_twin::io::read_field(&run.join("masks/ffm-layer-2.npy")).expect("a mask");
     assert_eq!(mask.dim(), (32, 32));
-    assert_eq!(text(&run.join("metrics.csv")).lines().count(), 1 + 2 * 4, "a header, four figures a stage");
+    assert_eq!(text(&run.join("metrics.csv")).lines().count(), 1 + 2 * 5, "a header, five figures a stage");
 }
 
 #[test]

@@ -36,6 +36,7 @@ impl Metrics {
     /// Records an epoch.
     pub(super) fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError> {
         let figures = [
+            ("train", "rate", row.rate),
             ("train", "loss", row.train_loss),
             ("train", "accuracy", row.train_accuracy),
             ("test", "loss", row.test_loss),

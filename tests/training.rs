@@ -1,0 +1,139 @@
+//! Schedules and stopping over whole runs: what is recorded, and that interruptions change nothing.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ffm_twin::data::{self, DataSet, Limits};
+use ffm_twin::engine::cpu::CpuEngine;
+use ffm_twin::experiment::classify::{Classification, Ended, Summary, Watch, classify};
+use ffm_twin::experiment::{DEFAULT, Experiment, settings};
+use ffm_twin::io::RunDir;
+use ffm_twin::train::{EpochRow, Method, StepNews};
+
+/// Five steps an epoch, two layers, with the noisy camera of the bench.
+fn experiment(more: &[&str]) -> (Experiment, DataSet) {
+    let tiny = ["optics.pixels=32", "optics.layers=2", "data.train=40", "data.test=20", "train.batch=8"];
+    let overrides: Vec<String> = tiny.iter().chain(more).map(|&o| o.to_owned()).collect();
+    let mut experiment: Experiment = settings(DEFAULT, "default", &overrides).unwrap();
+    let limits = Limits { train: experiment.data.train, test: experiment.data.test };
+    let data = data::load(&experiment.data.source, limits, experiment.seed).unwrap();
+    experiment.detectors.classes.get_or_insert(data.classes.len());
+    (experiment, data)
+}
+
+/// Looks on, and asks to stop once as many steps as it has patience for are done.
+struct Impatient<'a> {
+    left: usize,
+    stop: &'a AtomicBool,
+    rows: Vec<(Method, EpochRow)>,
+}
+
+impl Watch for Impatient<'_> {
+    fn stage(&mut self, _: Method, _: usize) {}
+    fn step(&mut self, _: StepNews) {
+        self.left = self.left.saturating_sub(1);
+        self.stop.store(self.left == 0, Ordering::Relaxed);
+    }
+    fn epoch(&mut self, method: Method, row: EpochRow) {
+        self.rows.push((method, row));
+    }
+    fn note(&mut self, _: &str) {}
+}
+
+/// A run in its folder.
+struct Run {
+    summary: Summary,
+    rows: Vec<(Method, EpochRow)>,
+    /// Masks and metrics.
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Runs an experiment, stopped and resumed after every `pause` steps.
+fn run(more: &[&str], pause: usize) -> Run {
+    let (experiment, data) = experiment(more);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = RunDir::create(Some(&folder.path().join("run")), "test", "000000").unwrap();
+    let mut rows = Vec::new();
+    loop {
+        let stop = AtomicBool::new(false);
+        let mut watch = Impatient { left: pause, stop: &stop, rows: Vec::new() };
+        let mut engine = CpuEngine::<f32>::new(1).unwrap();
+        let job = Classification {
+            experiment: &experiment,
+            data: &data,
+            engine: &mut engine,
+            run: &dir,
+            command: "ffm train".into(),
+            stop: &stop,
+        };
+        let ended = classify(job, &mut watch).unwrap();
+        rows.append(&mut watch.rows);
+        if let Ended::Done(summary) = ended {
+            let files = files(&dir);
+            return Run { summary: *summary, rows, files };
+        }
+    }
+}
+
+fn files(dir: &RunDir) -> BTreeMap<String, Vec<u8>> {
+    let masks = std::fs::read_dir(dir.file("masks")).unwrap().map(|e| e.unwrap().path());
+    let all = masks.chain([dir.file("metrics.csv")]);
+    all.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
+        .collect()
+}
+
+/// Stopped in the middle of epochs, at their ends and in both stages, the run ends in the same bits.
+fn interruptions_change_nothing(more: &[&str]) -> Run {
+    let unbroken = run(more, usize::MAX);
+    for pause in [3, 7] {
+        let broken = run(more, pause);
+        assert!(broken.files == unbroken.files, "{more:?}, stopped every {pause} steps");
+        assert_eq!(broken.rows, unbroken.rows);
+        assert_eq!(figures(&broken.summary), figures(&unbroken.summary));
+    }
+    unbroken
+}
+
+/// What of a summary does not depend on time.
+fn figures(summary: &Summary) -> serde_json::Value {
+    let mut all = serde_json::to_value(summary).unwrap();
+    for key in ["samples_per_second", "samples_per_second_in_silico", "seconds", "run_dir"] {
+        assert!(all.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+    }
+    all
+}
+
+/// Learning rates of the epochs of a stage, as the metrics file holds them.
+fn recorded_rates(run: &Run, stage: &str) -> Vec<f64> {
+    let csv = String::from_utf8(run.files["metrics.csv"].clone()).unwrap();
+    let of_stage = csv.lines().filter(|l| l.contains(&format!(",{stage},train,rate,")));
+    of_stage.map(|l| l.rsplit_once(',').unwrap().1.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_warm_cosine_resumes_to_the_same_bits_and_is_recorded() {
+    let schedule = r#"train.schedule={kind="cosine", final=0.1, warmup=7}"#;
+    let run = interruptions_change_nothing(&[schedule, "train.epochs=3", "train.rate=0.05"]);
+    // Fifteen steps: after the rise over seven, half a cosine over eight; epochs end with steps 4, 9 and 14.
+    let cosine = |done: f64| 0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos());
+    let expected = [5.0 / 7.0, cosine(2.0 / 8.0), cosine(7.0 / 8.0)];
+    for stage in ["in-silico", "ffm"] {
+        let rates = recorded_rates(&run, stage);
+        assert_eq!(rates.len(), 3);
+        for (rate, expected) in rates.iter().zip(expected) {
+            assert!((rate / (0.05 * expected) - 1.0).abs() < 1e-12, "{stage}: {rates:?}");
+        }
+    }
+}
+
+#[test]
+fn a_step_schedule_falls_between_epochs_and_resumes_to_the_same_bits() {
+    let schedule = r#"train.schedule={kind="step", factor=0.25, every=2}"#;
+    let run = interruptions_change_nothing(&[schedule, "train.epochs=3", "train.rate=0.04"]);
+    assert_eq!(recorded_rates(&run, "ffm"), [0.04, 0.04, 0.01]);
+    // The schedule matters at all.
+    let constant = self::run(&["train.schedule=constant", "train.epochs=3", "train.rate=0.04"], usize::MAX);
+    assert_eq!(recorded_rates(&constant, "ffm"), [0.04; 3]);
+    assert_ne!(constant.files["ffm-layer-1.npy"], run.files["ffm-layer-1.npy"]);
+    assert_eq!(constant.rows[..2], run.rows[..2], "the first two epochs have the same rate");
+}
