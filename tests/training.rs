@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ffm_twin::data::{self, DataSet, Limits};
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::experiment::classify::{Classification, Ended, Summary, Watch, classify};
+use ffm_twin::experiment::classify::{Classification, Ended, Retested, Summary, Watch, classify, retest};
 use ffm_twin::experiment::{DEFAULT, Experiment, settings};
 use ffm_twin::io::RunDir;
 use ffm_twin::train::{EpochRow, Method, StepNews};
@@ -46,6 +46,8 @@ struct Run {
     rows: Vec<(Method, EpochRow)>,
     /// Masks and metrics.
     files: BTreeMap<String, Vec<u8>>,
+    /// What a test of the folder's masks finds afterwards.
+    retested: Retested,
 }
 
 /// Runs an experiment, stopped and resumed after every `pause` steps.
@@ -69,8 +71,8 @@ fn run(more: &[&str], pause: usize) -> Run {
         let ended = classify(job, &mut watch).unwrap();
         rows.append(&mut watch.rows);
         if let Ended::Done(summary) = ended {
-            let files = files(&dir);
-            return Run { summary: *summary, rows, files };
+            let retested = retest(&experiment, &data, &mut engine, &dir).unwrap();
+            return Run { summary: *summary, rows, files: files(&dir), retested };
         }
     }
 }
@@ -136,4 +138,70 @@ fn a_step_schedule_falls_between_epochs_and_resumes_to_the_same_bits() {
     assert_eq!(recorded_rates(&constant, "ffm"), [0.04; 3]);
     assert_ne!(constant.files["ffm-layer-1.npy"], run.files["ffm-layer-1.npy"]);
     assert_eq!(constant.rows[..2], run.rows[..2], "the first two epochs have the same rate");
+}
+
+/// Ten epochs at a rate so high that accuracy goes up and down.
+const RESTLESS: [&str; 3] = ["train.epochs=10", "train.rate=0.4", "train.schedule=constant"];
+
+fn restless(more: &[&str]) -> Vec<String> {
+    RESTLESS.iter().chain(more).map(|&o| o.to_owned()).collect()
+}
+
+fn words(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
+}
+
+/// Test accuracies of the epochs of a method.
+fn accuracies(run: &Run, method: Method) -> Vec<f64> {
+    run.rows.iter().filter(|(m, _)| *m == method).map(|(_, row)| row.test_accuracy).collect()
+}
+
+#[test]
+fn training_stops_when_nothing_improves_and_resumes_to_the_same_bits() {
+    let all = run(&RESTLESS, usize::MAX);
+    for (monitor, figure) in [("accuracy", "test accuracy"), ("loss", "test loss")] {
+        let more = ["train.patience=2".to_owned(), format!("train.monitor={monitor}")];
+        let patient = interruptions_change_nothing(&words(&restless(&words(&more))));
+        let training = &patient.summary.training;
+        for (method, course) in [(Method::InSilico, &training.in_silico), (Method::Ffm, &training.ffm)] {
+            println!("{monitor} {method:?}: {course:?} {:?}", accuracies(&all, method));
+        }
+        let course = &training.in_silico;
+        assert!(course.epochs < 10, "{course:?}");
+        assert_eq!(course.ended, format!("{figure} did not improve for 2 epochs"));
+        // What was done is the beginning of the run that does not stop.
+        let of = |run: &Run| run.rows.iter().filter(|r| r.0 == Method::InSilico).copied().collect::<Vec<_>>();
+        assert_eq!(of(&patient), of(&all)[..course.epochs]);
+    }
+    assert_eq!(all.summary.training.ffm.ended, "all epochs were done");
+}
+
+#[test]
+fn the_best_masks_are_those_of_a_run_that_ends_there() {
+    let last = run(&RESTLESS, usize::MAX);
+    let best = interruptions_change_nothing(&words(&restless(&["train.keep=best"])));
+    let course = &best.summary.training.in_silico;
+    println!("{course:?} {:?} {:?}", accuracies(&best, Method::InSilico), accuracies(&best, Method::Ffm));
+    assert!(course.best_epoch < 10 && course.kept_epoch == course.best_epoch, "{course:?}");
+    assert_eq!(last.summary.training.in_silico.kept_epoch, 10);
+    assert_eq!(last.rows, best.rows, "what is kept does not change what is done");
+
+    let highest = |method| accuracies(&best, method).into_iter().fold(0.0, f64::max);
+    let found = best.summary.accuracy;
+    assert_eq!((found.ideal, found.ffm), (highest(Method::InSilico), highest(Method::Ffm)));
+
+    let epochs = format!("train.epochs={}", course.best_epoch);
+    let shorter = run(&words(&restless(&[&epochs])), usize::MAX);
+    for layer in 1..=2 {
+        let mask = format!("in-silico-layer-{layer}.npy");
+        assert_eq!(best.files[&mask], shorter.files[&mask]);
+        assert_ne!(best.files[&mask], last.files[&mask]);
+    }
+    assert_eq!(found.in_silico_deployed, shorter.summary.accuracy.in_silico_deployed);
+    for run in [&best, &last] {
+        let (accuracy, again) = (run.summary.accuracy, run.retested);
+        assert_eq!(accuracy.ideal, again.ideal);
+        assert_eq!(accuracy.in_silico_deployed, again.in_silico_deployed);
+        assert_eq!(accuracy.ffm, again.ffm);
+    }
 }

@@ -74,6 +74,12 @@ pub struct Training {
     pub samples_per_second: f64,
     /// Epoch by epoch.
     pub history: History,
+    /// The epoch of the highest test accuracy.
+    pub best_epoch: usize,
+    /// The epoch whose masks count as the result.
+    pub kept_epoch: usize,
+    /// Why training was over, such as `"all epochs were done"`.
+    pub ended: String,
 }
 
 /// Course of a training, one entry per epoch, in order.

@@ -77,7 +77,14 @@ fn training(reached: f64, epochs: usize, seconds: f64, samples_per_second: f64) 
             test_accuracy: Some(reached - 0.33 * left),
         }
     };
-    Training { seconds, samples_per_second, history: (1..=epochs).map(epoch).collect() }
+    Training {
+        seconds,
+        samples_per_second,
+        history: (1..=epochs).map(epoch).collect(),
+        best_epoch: epochs - 1,
+        kept_epoch: epochs,
+        ended: "all epochs were done".into(),
+    }
 }
 
 fn picture(rows: usize, cols: usize, kind: PictureKind, value: impl Fn(f64, f64) -> f64) -> Picture {

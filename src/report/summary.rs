@@ -42,9 +42,22 @@ pub(super) fn rows(report: &ClassificationReport) -> Vec<Row> {
         rows.push(Row { label: "SSIM to ideal output", cells });
     }
     rows.push(Row { label: "epochs", cells: train(|t| t.history.len().to_string()) });
+    rows.push(Row { label: "best epoch", cells: train(|t| t.best_epoch.to_string()) });
     rows.push(Row { label: "training time", cells: train(|t| duration(t.seconds)) });
     rows.push(Row { label: "training samples/s", cells: train(|t| grouped(t.samples_per_second)) });
     rows
+}
+
+/// A training in a sentence: epochs, why it was over, the best one, the masks that count.
+pub(super) fn course(training: &Training) -> String {
+    let Training { best_epoch, kept_epoch, ended, .. } = training;
+    let epochs = training.history.len();
+    let used = if kept_epoch == best_epoch {
+        "its masks are used".to_owned()
+    } else {
+        format!("the masks of epoch {kept_epoch} are used")
+    };
+    format!("over after epoch {epochs}: {ended}. Best on the test images after epoch {best_epoch}; {used}.")
 }
 
 /// Accuracy with its standard error.

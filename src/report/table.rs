@@ -70,6 +70,7 @@ Fashion-MNIST through four phase masks & \"air\"
 │ gap to ideal         │             – │   −52.7 points │    −1.5 points │
 │ SSIM to ideal output │             – │          0.413 │          0.687 │
 │ epochs               │             8 │              – │              6 │
+│ best epoch           │             7 │              – │              5 │
 │ training time        │    3 min 11 s │              – │     2 min 28 s │
 │ training samples/s   │        25,071 │              – │         24,322 │
 └──────────────────────┴───────────────┴────────────────┴────────────────┘

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Schedule, TrainError};
+use super::{Ending, EpochRow, Keep, Monitor, Schedule, TrainError};
 use crate::engine::Update;
 
 /// How masks are trained.
@@ -29,6 +29,13 @@ pub struct TrainConfig {
     pub epsilon: f64,
     /// First masks.
     pub start: Start,
+    /// Epochs without improvement after which training stops; default: it never stops early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// What `patience` waits for.
+    pub monitor: Monitor,
+    /// Which masks count as the result: the stages that follow, analysis, mask files and `ffm eval` use them.
+    pub keep: Keep,
     /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides. When a device is lost, or
     /// the program killed, as much work at most has to be repeated (and the up to sixteen steps between two looks at a GPU).
     pub checkpoint_minutes: f64,
@@ -47,6 +54,9 @@ impl Default for TrainConfig {
             beta2: 0.999,
             epsilon: 1e-8,
             start: Start::Flat,
+            patience: None,
+            monitor: Monitor::Accuracy,
+            keep: Keep::Last,
             checkpoint_minutes: 1.0,
         }
     }
@@ -103,6 +113,13 @@ impl TrainConfig {
         if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
             return bad("epsilon", &self.epsilon, "must be positive; 1e-8 is usual");
         }
+        if self.patience == Some(0) {
+            return bad(
+                "patience",
+                &0,
+                "at least 1 epoch without improvement must pass; leave it out to never stop",
+            );
+        }
         if !(self.checkpoint_minutes.is_finite() && self.checkpoint_minutes > 0.0) {
             return bad("checkpoint_minutes", &self.checkpoint_minutes, "must be positive");
         }
@@ -115,6 +132,16 @@ impl TrainConfig {
     /// As [`TrainConfig::validate`].
     pub fn check_samples(&self, samples: usize) -> Result<(), TrainError> {
         self.schedule.check_steps((samples.div_ceil(self.batch.max(1)) * self.epochs) as u64)
+    }
+
+    /// Why training is over after these epochs; `None` while it is not.
+    pub fn ending(&self, rows: &[EpochRow]) -> Option<Ending> {
+        if rows.len() >= self.epochs {
+            return Some(Ending::Epochs);
+        }
+        let epochs = self.patience?;
+        let stale = self.monitor.epochs_since_improvement(rows) >= epochs;
+        stale.then_some(Ending::Patience { monitor: self.monitor, epochs })
     }
 
     /// The learning rate at step `step` (from 0) of `steps`.
@@ -162,7 +189,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 10] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
@@ -171,6 +198,7 @@ mod tests {
             (|c| c.beta2 = f64::NAN, "beta2"),
             (|c| c.epsilon = 0.0, "epsilon"),
             (|c| c.schedule = Schedule::Cosine { last: -1.0, warmup: 0 }, "schedule.final"),
+            (|c| c.patience = Some(0), "patience"),
             (|c| c.checkpoint_minutes = 0.0, "checkpoint_minutes"),
         ];
         assert!(TrainConfig::default().validate().is_ok());

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod config;
+mod course;
 mod evaluate;
 mod sampler;
 mod schedule;
@@ -13,6 +14,7 @@ mod trainer;
 
 pub use checkpoint::{Checkpoint, Effort, Position};
 pub use config::{Optimizer, Start, TrainConfig};
+pub use course::{Ending, Keep, Monitor, best_epoch};
 pub use evaluate::{Evaluation, evaluate};
 pub use sampler::{epoch_order, initial_phases};
 pub use schedule::Schedule;

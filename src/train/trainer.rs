@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Effort, Position};
-use super::{Evaluation, TrainConfig, TrainError, epoch_order, evaluate};
+use super::{Ending, Evaluation, TrainConfig, TrainError, best_epoch, epoch_order, evaluate};
 use crate::engine::cpu::CpuEngine;
 use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Store, Tally};
 
@@ -78,6 +78,11 @@ pub trait Observer {
     /// # Errors
     /// When its record cannot be written.
     fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError>;
+    /// The state after an epoch that is the best so far ([`best_epoch`]); it is a [`Observer::checkpoint`] next.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn best(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
     /// A state from which the run can go on.
     ///
     /// # Errors
@@ -85,23 +90,32 @@ pub trait Observer {
     fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
 }
 
-/// How a run ended.
+/// How a run ended. From [`train`] with the last masks; whoever wants others replaces them with their test.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Last masks and moments.
+    /// Masks and moments.
     pub state: State,
-    /// Exposures in use at the end.
+    /// Exposures in use.
     pub exposure: Option<Exposure>,
-    /// The last test.
+    /// Their test.
     pub evaluation: Evaluation,
+    /// The epoch they are of, from 1.
+    pub epoch: usize,
+    /// Why training was over; `None` when it was stopped from outside.
+    pub ending: Option<Ending>,
     /// All epochs, those before a resumption included.
     pub rows: Vec<EpochRow>,
     /// Samples per second, tests not counted.
     pub samples_per_second: f64,
     /// Seconds spent, tests included, those before a resumption as well.
     pub seconds: f64,
+}
+
+impl Outcome {
     /// Whether it was stopped from outside; then the last checkpoint is where it goes on.
-    pub interrupted: bool,
+    pub fn interrupted(&self) -> bool {
+        self.ending.is_none()
+    }
 }
 
 /// Trains from a checkpoint (a fresh one to begin with) to the end, or until stopped.
@@ -120,7 +134,7 @@ pub fn train(
     job.config.validate()?;
     job.config.check_samples(job.train_images.len())?;
     let mut run = Loop::begin(engine, job, from)?;
-    let ended = run.epochs(watch).and_then(|finished| run.finish(!finished));
+    let ended = run.epochs(watch).and_then(|ending| run.finish(ending));
     ended.map_err(|error| run.lost(error, watch))
 }
 
@@ -175,14 +189,19 @@ impl<'a> Loop<'a> {
         self.batches() * self.job.config.epochs as u64
     }
 
-    /// All epochs that are left; false when stopped.
-    fn epochs(&mut self, watch: &mut dyn Observer) -> Result<bool, TrainError> {
-        while self.at.epoch < self.job.config.epochs {
-            if !self.epoch(watch)? {
-                return Ok(false);
+    /// Why the run is over.
+    fn ending(&self) -> Option<Ending> {
+        self.job.config.ending(&self.rows)
+    }
+
+    /// All epochs that are left; `None` when stopped.
+    fn epochs(&mut self, watch: &mut dyn Observer) -> Result<Option<Ending>, TrainError> {
+        loop {
+            let ending = self.ending();
+            if ending.is_some() || !self.epoch(watch)? {
+                return Ok(ending);
             }
         }
-        Ok(true)
     }
 
     /// The error that ends the run. After the loss of a device what is left of its state is saved.
@@ -233,7 +252,7 @@ impl<'a> Loop<'a> {
             }
         }
         self.close_epoch(watch)?;
-        Ok(!job.stop.load(Ordering::Relaxed) || self.at.epoch == job.config.epochs)
+        Ok(!job.stop.load(Ordering::Relaxed) || self.ending().is_some())
     }
 
     /// Exposure times for the masks as they are now, as a lab sets them before it records.
@@ -323,13 +342,21 @@ impl<'a> Loop<'a> {
         self.tally = Tally::default();
         self.rows.push(row);
         watch.epoch(row)?;
-        self.save(watch)
+        let checkpoint = self.checkpoint()?;
+        if best_epoch(&self.rows).is_some_and(|best| best.epoch == row.epoch) {
+            watch.best(&checkpoint)?;
+        }
+        self.keep(&checkpoint, watch)
     }
 
     fn save(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
-        self.saved = Instant::now();
         let checkpoint = self.checkpoint()?;
-        watch.checkpoint(&checkpoint)?;
+        self.keep(&checkpoint, watch)
+    }
+
+    fn keep(&mut self, checkpoint: &Checkpoint, watch: &mut dyn Observer) -> Result<(), TrainError> {
+        self.saved = Instant::now();
+        watch.checkpoint(checkpoint)?;
         (self.kept, self.held) = (self.at.step, None);
         Ok(())
     }
@@ -346,10 +373,12 @@ impl<'a> Loop<'a> {
         })
     }
 
-    fn finish(&mut self, interrupted: bool) -> Result<Outcome, TrainError> {
+    fn finish(&mut self, ending: Option<Ending>) -> Result<Outcome, TrainError> {
         let evaluation = match self.evaluation.take() {
             Some(done) => done,
-            None if interrupted => Evaluation { accuracy: f64::NAN, loss: f64::NAN, predictions: Vec::new() },
+            None if ending.is_none() => {
+                Evaluation { accuracy: f64::NAN, loss: f64::NAN, predictions: Vec::new() }
+            }
             None => self.test()?,
         };
         Ok(Outcome {
@@ -358,8 +387,9 @@ impl<'a> Loop<'a> {
             evaluation,
             samples_per_second: self.speed(),
             seconds: self.effort().seconds,
+            epoch: self.at.epoch,
+            ending,
             rows: std::mem::take(&mut self.rows),
-            interrupted,
         })
     }
 }

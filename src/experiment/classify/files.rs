@@ -2,9 +2,10 @@
 
 use ndarray::Array2;
 
-use super::analysis::{Accuracies, Analysis, Found, Likeness, Summary};
+use super::analysis::{Analysis, Found};
 use super::document;
 use super::stages::Programs;
+use super::summary::{Accuracies, Course, Likeness, Summary, Trainings};
 use crate::data::DataSet;
 use crate::experiment::{Experiment, RunError};
 use crate::io::{self, Records, RunDir};
@@ -22,6 +23,11 @@ pub(super) fn stage_name(method: Method) -> &'static str {
         Method::InSilico => STAGE_IN_SILICO,
         Method::Ffm => STAGE_FFM,
     }
+}
+
+/// Name of the checkpoint of a stage's best epoch.
+pub(super) fn best_name(stage: &str) -> String {
+    format!("{stage}-best")
 }
 
 /// `metrics.csv` and `metrics.jsonl` of one stage.
@@ -78,6 +84,7 @@ pub(super) fn write_results(
         samples_per_second: found.ffm.samples_per_second,
         samples_per_second_in_silico: found.ideal.samples_per_second,
         seconds: found.ideal.seconds + found.ffm.seconds,
+        training: Trainings { in_silico: Course::of(&found.ideal), ffm: Course::of(&found.ffm) },
         test_samples: data.test.len(),
         device: analysis.device.clone(),
         engine: analysis.engine.into(),
