@@ -36,6 +36,8 @@ pub struct ClassificationReport {
     pub deployed: Confusion,
     /// Test set, FFM-trained masks on the imperfect twin.
     pub ffm: Confusion,
+    /// Share of the input's light that falls on the detectors: ideal, deployed, FFM.
+    pub light: [f64; 3],
     /// How training in silico went.
     pub in_silico_training: Training,
     /// How FFM training went.

@@ -41,6 +41,8 @@ pub(super) fn rows(report: &ClassificationReport) -> Vec<Row> {
         let cells = [NONE.to_owned(), significant(fidelity.deployed, 3), significant(fidelity.ffm, 3)];
         rows.push(Row { label: "SSIM to ideal output", cells });
     }
+    let light = report.light.map(|share| format!("{} %", percent(share)));
+    rows.push(Row { label: "light on detectors", cells: light });
     rows.push(Row { label: "epochs", cells: train(|t| t.history.len().to_string()) });
     rows.push(Row { label: "best epoch", cells: train(|t| t.best_epoch.to_string()) });
     rows.push(Row { label: "training time", cells: train(|t| duration(t.seconds)) });

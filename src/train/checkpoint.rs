@@ -181,6 +181,7 @@ mod tests {
             train_accuracy: 0.1,
             test_loss: 0.7,
             test_accuracy: 0.2,
+            test_light: 0.3,
         };
         Checkpoint {
             position: Position { epoch: 1, batch: 4, step: 13 },

@@ -94,6 +94,7 @@ mod tests {
             train_accuracy: 0.5,
             test_loss,
             test_accuracy,
+            test_light: 0.3,
         };
         figures.iter().enumerate().map(row).collect()
     }

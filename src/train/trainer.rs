@@ -67,6 +67,8 @@ pub struct EpochRow {
     pub test_loss: f64,
     /// Share of test images right.
     pub test_accuracy: f64,
+    /// Share of the input's light on the detectors, test images.
+    pub test_light: f64,
 }
 
 /// Whoever watches a run: progress bar, metrics file, checkpoints.
@@ -337,6 +339,7 @@ impl<'a> Loop<'a> {
             train_accuracy: self.tally.correct as f64 / n,
             test_loss: test.loss,
             test_accuracy: test.accuracy,
+            test_light: test.light,
         };
         self.evaluation = Some(test);
         self.tally = Tally::default();
@@ -377,7 +380,7 @@ impl<'a> Loop<'a> {
         let evaluation = match self.evaluation.take() {
             Some(done) => done,
             None if ending.is_none() => {
-                Evaluation { accuracy: f64::NAN, loss: f64::NAN, predictions: Vec::new() }
+                Evaluation { accuracy: f64::NAN, loss: f64::NAN, light: f64::NAN, predictions: Vec::new() }
             }
             None => self.test()?,
         };

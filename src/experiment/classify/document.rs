@@ -43,6 +43,7 @@ pub(super) fn report(
         ideal: confusion(&found.ideal.evaluation.predictions)?,
         deployed: confusion(&found.deployed.evaluation.predictions)?,
         ffm: confusion(&found.ffm.evaluation.predictions)?,
+        light: [&found.ideal.evaluation, &found.deployed.evaluation, &found.ffm.evaluation].map(|e| e.light),
         in_silico_training: training(&found.ideal),
         ffm_training: training(&found.ffm),
         gradient: Some(analysis.gradient.clone()),

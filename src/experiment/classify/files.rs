@@ -5,7 +5,7 @@ use ndarray::Array2;
 use super::analysis::{Analysis, Found};
 use super::document;
 use super::stages::Programs;
-use super::summary::{Accuracies, Course, Likeness, Summary, Trainings};
+use super::summary::{Course, Likeness, Shares, Summary, Trainings};
 use crate::data::DataSet;
 use crate::experiment::{Experiment, RunError};
 use crate::io::{self, Records, RunDir};
@@ -47,6 +47,7 @@ impl Metrics {
             ("train", "accuracy", row.train_accuracy),
             ("test", "loss", row.test_loss),
             ("test", "accuracy", row.test_accuracy),
+            ("test", "light on detectors", row.test_light),
         ];
         for (split, name, value) in figures {
             self.0.append(row.step, row.epoch as u64, split, name, value)?;
@@ -74,10 +75,15 @@ pub(super) fn write_results(
     dir.write("report.html", report::render_classification(&document)?.as_bytes())?;
     dir.write("table.md", report::markdown_table(&document).as_bytes())?;
     let summary = Summary {
-        accuracy: Accuracies {
+        accuracy: Shares {
             ideal: found.ideal.evaluation.accuracy,
             in_silico_deployed: found.deployed.evaluation.accuracy,
             ffm: found.ffm.evaluation.accuracy,
+        },
+        light_on_detectors: Shares {
+            ideal: found.ideal.evaluation.light,
+            in_silico_deployed: found.deployed.evaluation.light,
+            ffm: found.ffm.evaluation.light,
         },
         ssim: Likeness { ideal_vs_twin: analysis.ssim_deployed, ideal_vs_ffm: analysis.ssim_ffm },
         gradient_cosine: analysis.gradient.layers.clone(),

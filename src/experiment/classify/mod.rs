@@ -8,4 +8,4 @@ mod summary;
 
 pub use files::{STAGE_FFM, STAGE_IN_SILICO};
 pub use stages::{Classification, Ended, Retested, Watch, classify, retest};
-pub use summary::{Accuracies, Course, Likeness, Summary, Trainings};
+pub use summary::{Course, Likeness, Shares, Summary, Trainings};

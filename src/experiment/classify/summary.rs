@@ -8,7 +8,9 @@ use crate::train::{Outcome, best_epoch};
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// Accuracies on the test images, 0..=1.
-    pub accuracy: Accuracies,
+    pub accuracy: Shares,
+    /// Shares of the input's light that fall on the detectors, means over the test images.
+    pub light_on_detectors: Shares,
     /// Mean SSIM of output intensities.
     pub ssim: Likeness,
     /// Cosine between the FFM gradient and the true gradient of the same twin, per layer.
@@ -36,9 +38,9 @@ pub struct Summary {
     pub table: String,
 }
 
-/// Accuracies of the three systems.
+/// Shares (0..=1) of the three systems.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Accuracies {
+pub struct Shares {
     /// In-silico masks on the ideal system.
     pub ideal: f64,
     /// The same masks on the imperfect twin.
