@@ -88,13 +88,36 @@ fn main(
     for (var c = 0u; c < CLASSES; c++) {
         sum += exp_negative(p.scale * (score(c, total) - best));
     }
-    sheet[base + SHEET_LOSS] = bitcast<u32>(ln(sum) - p.scale * (score(label, total) - best));
-    // d_c = dL/d(scale s_c) = softmax_c - [c = label]. The label's is minus the sum of the others: no cancellation.
+    var loss = ln(sum) - p.scale * (score(label, total) - best);
+    //@if SMOOTHING
+    for (var c = 0u; c < CLASSES; c++) {
+        loss += p.smoothing * p.scale * (score(label, total) - score(c, total));
+    }
+    //@end
+    //@if EFFICIENCY
+    // efficiency (1 - sum S / E_in); in the dark nothing arrives, and nothing can be done.
+    let start_rms = bitcast<f32>(sheet[base + SHEET_START_RMS]);
+    let input = start_rms * start_rms * f32(PIXELS);
+    var detected = 0.0;
+    var price = 0.0;
+    if (input > 0.0) {
+        detected = total / input;
+        price = p.efficiency / input;
+    }
+    loss += p.efficiency * (1.0 - detected);
+    //@end
+    sheet[base + SHEET_LOSS] = bitcast<u32>(loss);
+    // d_c = dL/d(scale s_c) = softmax_c - [c = label] (or less the smoothed target). The label's is minus the sum of the
+    // others: no cancellation.
     var others = 0.0;
     var mean = 0.0;
     for (var c = 0u; c < CLASSES; c++) {
         if (c != label) {
+            //@if SMOOTHING
+            let d = exp_negative(p.scale * (score(c, total) - best)) / sum - p.smoothing;
+            //@else
             let d = exp_negative(p.scale * (score(c, total) - best)) / sum;
+            //@end
             others += d;
             mean += d * score(c, total);
         }
@@ -105,6 +128,9 @@ fn main(
         var d = -others;
         if (c != label) {
             d = exp_negative(p.scale * (score(c, total) - best)) / sum;
+            //@if SMOOTHING
+            d -= p.smoothing;
+            //@end
         }
         //@if DIFFERENTIAL
         // ds/dS_plus = 2 S_minus / (S_plus + S_minus)^2, ds/dS_minus = -2 S_plus / (S_plus + S_minus)^2.
@@ -115,14 +141,23 @@ fn main(
         if (both > 0.0) {
             factor = 2.0 * p.scale * d / both;
         }
+        //@if EFFICIENCY
+        let w_plus = select(0.0, factor * (minus / both), both > 0.0) - price;
+        let w_minus = select(0.0, -factor * (plus / both), both > 0.0) - price;
+        //@else
         let w_plus = select(0.0, factor * (minus / both), both > 0.0);
         let w_minus = select(0.0, -factor * (plus / both), both > 0.0);
+        //@end
         sheet[base + SHEET_WEIGHTS + 2u * c] = bitcast<u32>(w_plus);
         sheet[base + SHEET_WEIGHTS + 2u * c + 1u] = bitcast<u32>(w_minus);
         square += w_plus * w_plus * plus + w_minus * w_minus * minus;
         //@else
         // dL/dS_c = scale / sum S (d_c - sum_k d_k s_k): every S is in the denominator of every score.
+        //@if EFFICIENCY
+        let w = select(0.0, p.scale * (d - mean) / total, total > 0.0) - price;
+        //@else
         let w = select(0.0, p.scale * (d - mean) / total, total > 0.0);
+        //@end
         sheet[base + SHEET_WEIGHTS + c] = bitcast<u32>(w);
         square += w * w * energies[c];
         //@end

@@ -98,6 +98,10 @@ fn the_exact_adjoint_equals_central_differences() {
         Setup { scoring: Scoring::Differential, transposed: true, ..Setup::default() },
         Setup { mse: true, transposed: true, shift: 7e-6, padding: 1, ..Setup::default() },
         Setup { shape: [40, 56], transposed: false, ..Setup::default() },
+        // Weights at which the added term is most of the gradient, and beside the cross-entropy.
+        Setup { efficiency: 300.0, transposed: true, shift: 20e-6, ..Setup::default() },
+        Setup { efficiency: 2.0, smoothing: 0.3, ..Setup::default() },
+        Setup { efficiency: 2.0, smoothing: 0.3, scoring: Scoring::Differential, ..Setup::default() },
     ];
     let mut failures = Vec::new();
     for (k, setup) in cases.iter().enumerate() {
@@ -126,6 +130,56 @@ fn the_exact_adjoint_equals_central_differences() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_loss_has_its_terms() {
+    let infer = |setup: &Setup| {
+        let p = program(setup);
+        let mut engine = CpuEngine::<f64>::new(1).unwrap();
+        let set = prepare(&mut engine, &p, 3, 70);
+        let start = engine.trace(batch(set, &[0, 1, 2])).unwrap().fields.swap_remove(0);
+        (engine.infer(batch(set, &[0, 1, 2])).unwrap(), start)
+    };
+    for scoring in [Scoring::Normalised, Scoring::Differential] {
+        let plain = Setup { scoring, ..Setup::default() };
+        let (plain, start) = infer(&plain);
+        let (priced, _) = infer(&Setup { scoring, efficiency: 0.7, smoothing: 0.2, ..Setup::default() });
+        assert_eq!(priced.energies, plain.energies);
+        for b in 0..3 {
+            let input: f64 = start[b].iter().map(|u| u.norm_sqr()).sum();
+            assert!((plain.input_energies[b] / input - 1.0).abs() < 1e-12);
+            let missing = 1.0 - plain.energies.row(b).sum() / input;
+            let scores: Vec<f64> = plain.scores.row(b).iter().map(|s| 10.0 * s).collect();
+            let log_sum = scores.iter().map(|s| s.exp()).sum::<f64>().ln();
+            // Labels are the image's number; the target of the smoothed loss is spread over all classes.
+            let cross = |c: usize| log_sum - scores[c];
+            let all = (0..scores.len()).map(cross).sum::<f64>() / scores.len() as f64;
+            assert!((plain.losses[b] - cross(b)).abs() < 1e-12);
+            let expected = 0.8 * cross(b) + 0.2 * all + 0.7 * missing;
+            assert!((priced.losses[b] - expected).abs() < 1e-12, "{} for {expected}", priced.losses[b]);
+            assert!((0.0..1.0).contains(&missing), "{missing}");
+        }
+    }
+}
+
+#[test]
+fn a_price_on_missing_light_brings_it_to_the_detectors() {
+    let detected = |efficiency: f64| {
+        let p = program(&Setup { efficiency, ..Setup::default() });
+        let mut engine = CpuEngine::<f32>::new(2).unwrap();
+        let set = prepare(&mut engine, &p, 20, 10);
+        let indices: Vec<u32> = (0..20).collect();
+        for t in 1..=30 {
+            let update = Update::Adam { rate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, t };
+            engine.train(batch(set, &indices), update).unwrap();
+        }
+        let found = engine.infer(batch(set, &indices)).unwrap();
+        found.energies.sum() / found.input_energies.iter().sum::<f64>()
+    };
+    let (free, priced) = (detected(0.0), detected(3.0));
+    println!("light on the detectors: {free:.3}, with a price {priced:.3}");
+    assert!(priced > 1.5 * free, "{free} {priced}");
 }
 
 #[test]

@@ -184,6 +184,32 @@ fn both_error_passes_scorings_and_losses_agree() {
     }
 }
 
+#[test]
+fn prices_on_missing_light_and_smoothed_targets_agree() {
+    let mut gpu = gpu();
+    for scoring in [Scoring::Normalised, Scoring::Differential] {
+        for (efficiency, smoothing) in [(3.0, 0.0), (0.0, 0.2), (0.5, 0.1)] {
+            let setup = Setup { padding: 1, scoring, efficiency, smoothing, ..Setup::default() };
+            let p = program(&setup);
+            let what = format!("{scoring:?}, efficiency {efficiency}, smoothing {smoothing}");
+            compare(&mut gpu, &p, 3, &what);
+            compare_steps(&mut gpu, &p, 3, ADAM, &what);
+            compare_inference(&mut gpu, &p);
+            // In the dark the price is paid in full and nothing is NaN.
+            let mut dark = p.clone();
+            dark.input.source = Arc::new(Array2::zeros(p.input.source.dim()));
+            let mut losses = Vec::new();
+            for engine in [&mut reference() as &mut dyn Engine, &mut gpu] {
+                let set = prepare(engine, &dark, 1, 3);
+                losses.push(engine.infer(batch(set, &[0])).unwrap().losses[0]);
+                let gradients = engine.trace(batch(set, &[0])).unwrap().gradients;
+                assert!(gradients.iter().flatten().all(|g| *g == 0.0), "{what}");
+            }
+            assert!((losses[1] / losses[0] - 1.0).abs() < F32, "{what}: {losses:?}");
+        }
+    }
+}
+
 /// `|a - b| / |b|` over all arrays.
 fn state_error(a: &[Array2<f32>], b: &[Array2<f32>]) -> f64 {
     let wide = |arrays: &[Array2<f32>]| arrays.iter().map(|x| x.mapv(f64::from)).collect::<Vec<_>>();
@@ -291,19 +317,24 @@ fn phase_encoding_and_windows_at_the_border_agree() {
 fn inference_agrees() {
     let mut gpu = gpu();
     for scoring in [Scoring::Normalised, Scoring::Differential] {
-        let p = program(&Setup { scoring, ..Setup::default() });
-        let mut exact = reference();
-        let indices = [4, 0, 2, 2];
-        let set = prepare(&mut exact, &p, 5, 3);
-        let expected = exact.infer(batch(set, &indices)).unwrap();
-        let set = prepare(&mut gpu, &p, 5, 3);
-        let got = gpu.infer(batch(set, &indices)).unwrap();
-        assert_eq!(got.predictions, expected.predictions);
-        assert!(real_error(&[got.energies], &[expected.energies]) < F32);
-        assert!(real_error(&[got.scores], &[expected.scores]) < F32);
-        for (a, b) in got.losses.iter().zip(&expected.losses) {
-            assert!((a / b - 1.0).abs() < F32, "{a} for {b}");
-        }
+        compare_inference(&mut gpu, &program(&Setup { scoring, ..Setup::default() }));
+    }
+}
+
+/// Inference of a batch on both engines.
+fn compare_inference(gpu: &mut dyn Engine, p: &Program) {
+    let mut exact = reference();
+    let indices = [4, 0, 2, 2];
+    let set = prepare(&mut exact, p, 5, 3);
+    let expected = exact.infer(batch(set, &indices)).unwrap();
+    let set = prepare(gpu, p, 5, 3);
+    let got = gpu.infer(batch(set, &indices)).unwrap();
+    assert_eq!(got.predictions, expected.predictions);
+    assert!(real_error(&[got.energies], &[expected.energies]) < F32);
+    assert!(real_error(&[got.scores], &[expected.scores]) < F32);
+    let pairs = got.losses.iter().zip(&expected.losses);
+    for (a, b) in pairs.chain(got.input_energies.iter().zip(&expected.input_energies)) {
+        assert!((a / b - 1.0).abs() < F32, "{a} for {b}");
     }
 }
 

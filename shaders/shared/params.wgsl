@@ -50,6 +50,9 @@ struct Params {
     col_offset: f32,
     // Exposure level of a field that is stored in half precision.
     stored_level: f32,
+    // Loss: weight of the light that misses the detectors, part of the target that every class has.
+    efficiency: f32,
+    smoothing: f32,
     // To a whole number of pairs.
     padding: u32,
 }

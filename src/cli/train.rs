@@ -22,6 +22,7 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let data = load(&experiment)?;
     experiment.detectors.classes.get_or_insert(data.classes.len());
     experiment.check_training_data(&data)?;
+    experiment.train.check_samples(data.train.len())?;
     let mut engine = open(&args.device, common)?;
     if args.dry_run {
         return dry_run(&experiment, &data, &*engine, common);

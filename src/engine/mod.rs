@@ -143,6 +143,8 @@ pub struct Tally {
 pub struct Inference {
     /// Region energies, `[samples, regions]`.
     pub energies: Array2<f64>,
+    /// Energy of the start field, `sum |U_0|^2`, of every sample.
+    pub input_energies: Vec<f64>,
     /// Class scores `s_c` (without the loss's scale), `[samples, classes]`.
     pub scores: Array2<f64>,
     /// Loss of every sample.

@@ -151,6 +151,7 @@ impl Experiment {
 mod tests {
     use super::*;
     use crate::experiment::settings;
+    use crate::train::{Keep, Monitor, Schedule};
 
     #[test]
     fn the_store_is_f32_or_f16() {
@@ -163,6 +164,21 @@ mod tests {
         assert!(error.contains("engine.store") && error.contains("f16"), "{error}");
         let error = read("[engine]\nstores = \"f16\"").unwrap_err().to_string();
         assert!(error.contains("engine.stores"), "{error}");
+    }
+
+    #[test]
+    fn schedules_and_stopping_read_back() {
+        let text =
+            "[train]\nschedule = { kind = 'step', every = 3 }\npatience = 4\nmonitor = 'loss'\nkeep = 'best'";
+        let read: Experiment = settings(text, "test", &[]).unwrap();
+        assert_eq!(read.train.schedule, Schedule::Step { factor: 0.5, every: Some(3) });
+        assert_eq!(read.train.patience, Some(4));
+        assert_eq!((read.train.monitor, read.train.keep), (Monitor::Loss, Keep::Best));
+        assert_eq!(settings::<Experiment>(&read.to_toml(), "written", &[]).unwrap(), read);
+        let plain = Experiment::default().to_toml();
+        assert!(plain.contains("schedule = \"cosine\"") && plain.contains("keep = \"last\""), "{plain}");
+        let error = settings::<Experiment>("[train]\nkeep = 'first'", "test", &[]).unwrap_err().to_string();
+        assert!(error.contains("train.keep") && error.contains("best"), "{error}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct ClassificationReport {
     pub deployed: Confusion,
     /// Test set, FFM-trained masks on the imperfect twin.
     pub ffm: Confusion,
+    /// Share of the input's light that falls on the detectors: ideal, deployed, FFM.
+    pub light: [f64; 3],
     /// How training in silico went.
     pub in_silico_training: Training,
     /// How FFM training went.
@@ -74,6 +76,12 @@ pub struct Training {
     pub samples_per_second: f64,
     /// Epoch by epoch.
     pub history: History,
+    /// The epoch of the highest test accuracy.
+    pub best_epoch: usize,
+    /// The epoch whose masks count as the result.
+    pub kept_epoch: usize,
+    /// Why training was over, such as `"all epochs were done"`.
+    pub ended: String,
 }
 
 /// Course of a training, one entry per epoch, in order.

@@ -33,6 +33,7 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         gradient: report.gradient.as_ref().map(|g| Cosines::new(g.total, &g.layers)),
         loss: loss_chart(report),
         accuracy: accuracy_chart(report),
+        courses: [&report.in_silico_training, &report.ffm_training].map(summary::course),
         matrices: matrices(report),
         masks: report.masks.iter().map(MaskView::new).collect::<Result<_, _>>()?,
         examples: report.examples.iter().map(|e| ExampleView::new(e, report)).collect::<Result<_, _>>()?,
@@ -58,6 +59,8 @@ struct Page<'a> {
     gradient: Option<Cosines>,
     loss: LineChart,
     accuracy: LineChart,
+    /// In silico, FFM.
+    courses: [String; 2],
     matrices: [MatrixView; 3],
     masks: Vec<MaskView>,
     examples: Vec<ExampleView>,

@@ -37,6 +37,7 @@ pub(super) fn sample() -> ClassificationReport {
         ideal: confusion(0.14, 1),
         deployed: confusion(0.71, 2),
         ffm: confusion(0.155, 3),
+        light: [0.3124, 0.2871, 0.305],
         in_silico_training: training(0.854, 8, 191.4, 25_071.0),
         ffm_training: training(0.845, 6, 148.0, 24_322.0),
         gradient: Some(GradientCosine { total: 0.9782, layers: vec![0.969, 0.981, 0.987, 0.994] }),
@@ -77,7 +78,14 @@ fn training(reached: f64, epochs: usize, seconds: f64, samples_per_second: f64) 
             test_accuracy: Some(reached - 0.33 * left),
         }
     };
-    Training { seconds, samples_per_second, history: (1..=epochs).map(epoch).collect() }
+    Training {
+        seconds,
+        samples_per_second,
+        history: (1..=epochs).map(epoch).collect(),
+        best_epoch: epochs - 1,
+        kept_epoch: epochs,
+        ended: "all epochs were done".into(),
+    }
 }
 
 fn picture(rows: usize, cols: usize, kind: PictureKind, value: impl Fn(f64, f64) -> f64) -> Picture {

@@ -41,10 +41,25 @@ pub(super) fn rows(report: &ClassificationReport) -> Vec<Row> {
         let cells = [NONE.to_owned(), significant(fidelity.deployed, 3), significant(fidelity.ffm, 3)];
         rows.push(Row { label: "SSIM to ideal output", cells });
     }
+    let light = report.light.map(|share| format!("{} %", percent(share)));
+    rows.push(Row { label: "light on detectors", cells: light });
     rows.push(Row { label: "epochs", cells: train(|t| t.history.len().to_string()) });
+    rows.push(Row { label: "best epoch", cells: train(|t| t.best_epoch.to_string()) });
     rows.push(Row { label: "training time", cells: train(|t| duration(t.seconds)) });
     rows.push(Row { label: "training samples/s", cells: train(|t| grouped(t.samples_per_second)) });
     rows
+}
+
+/// A training in a sentence: epochs, why it was over, the best one, the masks that count.
+pub(super) fn course(training: &Training) -> String {
+    let Training { best_epoch, kept_epoch, ended, .. } = training;
+    let epochs = training.history.len();
+    let used = if kept_epoch == best_epoch {
+        "its masks are used".to_owned()
+    } else {
+        format!("the masks of epoch {kept_epoch} are used")
+    };
+    format!("over after epoch {epochs}: {ended}. Best on the test images after epoch {best_epoch}; {used}.")
 }
 
 /// Accuracy with its standard error.

@@ -69,7 +69,9 @@ Fashion-MNIST through four phase masks & \"air\"
 │ test accuracy        │  87.4 ± 0.3 % │   34.7 ± 0.5 % │   86.0 ± 0.3 % │
 │ gap to ideal         │             – │   −52.7 points │    −1.5 points │
 │ SSIM to ideal output │             – │          0.413 │          0.687 │
+│ light on detectors   │        31.2 % │         28.7 % │         30.5 % │
 │ epochs               │             8 │              – │              6 │
+│ best epoch           │             7 │              – │              5 │
 │ training time        │    3 min 11 s │              – │     2 min 28 s │
 │ training samples/s   │        25,071 │              – │         24,322 │
 └──────────────────────┴───────────────┴────────────────┴────────────────┘

@@ -27,6 +27,9 @@ fn numbers(report: &ClassificationReport) -> Result<(), ReportError> {
         numbers.push((format!("the {what} training time"), training.seconds));
         numbers.push((format!("the {what} training rate"), training.samples_per_second));
     }
+    for (what, light) in ["ideal", "deployed", "FFM"].iter().zip(report.light) {
+        numbers.push((format!("the {what} share of light on the detectors"), light));
+    }
     if let Some(fidelity) = report.fidelity {
         numbers
             .extend([("the deployed SSIM".into(), fidelity.deployed), ("the FFM SSIM".into(), fidelity.ffm)]);

@@ -176,10 +176,12 @@ mod tests {
         let row = EpochRow {
             epoch: 1,
             step: 9,
+            rate: 0.1 + 0.2,
             train_loss: 1.0 / 3.0,
             train_accuracy: 0.1,
             test_loss: 0.7,
             test_accuracy: 0.2,
+            test_light: 0.3,
         };
         Checkpoint {
             position: Position { epoch: 1, batch: 4, step: 13 },

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
+use super::{Ending, EpochRow, Keep, Monitor, Schedule, TrainError};
 use crate::engine::Update;
 
 /// How masks are trained.
@@ -17,7 +17,7 @@ pub struct TrainConfig {
     pub optimizer: Optimizer,
     /// Learning rate: radians (Adam), radians per unit gradient (SGD).
     pub rate: f64,
-    /// Course of the learning rate.
+    /// Course of the learning rate: a name, or a table with parameters.
     pub schedule: Schedule,
     /// Momentum of SGD.
     pub momentum: f64,
@@ -29,6 +29,13 @@ pub struct TrainConfig {
     pub epsilon: f64,
     /// First masks.
     pub start: Start,
+    /// Epochs without improvement after which training stops; default: it never stops early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// What `patience` waits for.
+    pub monitor: Monitor,
+    /// Which masks count as the result: the stages that follow, analysis, mask files and `ffm eval` use them.
+    pub keep: Keep,
     /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides. When a device is lost, or
     /// the program killed, as much work at most has to be repeated (and the up to sixteen steps between two looks at a GPU).
     pub checkpoint_minutes: f64,
@@ -41,12 +48,15 @@ impl Default for TrainConfig {
             batch: 16,
             optimizer: Optimizer::Adam,
             rate: 0.03,
-            schedule: Schedule::Cosine,
+            schedule: Schedule::default(),
             momentum: 0.9,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
             start: Start::Flat,
+            patience: None,
+            monitor: Monitor::Accuracy,
+            keep: Keep::Last,
             checkpoint_minutes: 1.0,
         }
     }
@@ -60,18 +70,6 @@ pub enum Optimizer {
     Adam,
     /// Gradient descent with momentum.
     Sgd,
-}
-
-/// Course of the learning rate over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// The same all along.
-    Constant,
-    /// Half a cosine from the rate to zero (Loshchilov & Hutter 2017, without restarts).
-    Cosine,
-    /// Halved at a half, three quarters, seven eighths ... of the run, down to a sixteenth.
-    Step,
 }
 
 /// First masks.
@@ -115,16 +113,45 @@ impl TrainConfig {
         if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
             return bad("epsilon", &self.epsilon, "must be positive; 1e-8 is usual");
         }
+        if self.patience == Some(0) {
+            return bad(
+                "patience",
+                &0,
+                "at least 1 epoch without improvement must pass; leave it out to never stop",
+            );
+        }
         if !(self.checkpoint_minutes.is_finite() && self.checkpoint_minutes > 0.0) {
             return bad("checkpoint_minutes", &self.checkpoint_minutes, "must be positive");
         }
-        Ok(())
+        self.schedule.validate()
+    }
+
+    /// Refuses what does not fit a run with `samples` training samples.
+    ///
+    /// # Errors
+    /// As [`TrainConfig::validate`].
+    pub fn check_samples(&self, samples: usize) -> Result<(), TrainError> {
+        self.schedule.check_steps((samples.div_ceil(self.batch.max(1)) * self.epochs) as u64)
+    }
+
+    /// Why training is over after these epochs; `None` while it is not.
+    pub fn ending(&self, rows: &[EpochRow]) -> Option<Ending> {
+        if rows.len() >= self.epochs {
+            return Some(Ending::Epochs);
+        }
+        let epochs = self.patience?;
+        let stale = self.monitor.epochs_since_improvement(rows) >= epochs;
+        stale.then_some(Ending::Patience { monitor: self.monitor, epochs })
+    }
+
+    /// The learning rate at step `step` (from 0) of `steps`.
+    pub fn rate_at(&self, step: u64, steps: u64) -> f64 {
+        self.rate * self.schedule.factor(step, steps, self.epochs)
     }
 
     /// The update of step `step` (from 0) of `steps`.
     pub fn update(&self, step: u64, steps: u64) -> Update {
-        let done = step as f64 / steps.max(1) as f64;
-        let rate = self.rate * self.schedule.factor(done);
+        let rate = self.rate_at(step, steps);
         match self.optimizer {
             Optimizer::Adam => Update::Adam {
                 rate,
@@ -138,45 +165,41 @@ impl TrainConfig {
     }
 }
 
-impl Schedule {
-    /// Factor on the learning rate when the part `done` (0..1) of the run is over.
-    pub fn factor(self, done: f64) -> f64 {
-        match self {
-            Self::Constant => 1.0,
-            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
-            Self::Step => {
-                let halvings = (-(1.0 - done).log2()).floor().clamp(0.0, 4.0);
-                0.5f64.powf(halvings)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn schedules_start_at_one_and_fall() {
-        for (schedule, middle, end) in
-            [(Schedule::Constant, 1.0, 1.0), (Schedule::Cosine, 0.5, 0.0), (Schedule::Step, 0.5, 0.0625)]
-        {
-            assert!((schedule.factor(0.0) - 1.0).abs() < 1e-12);
-            assert!((schedule.factor(0.5) - middle).abs() < 1e-12, "{schedule:?}");
-            assert!((schedule.factor(1.0) - end).abs() < 1e-12, "{schedule:?}");
-        }
+    fn every_setting_of_an_optimizer_reaches_the_update() {
+        let config = TrainConfig {
+            rate: 0.5,
+            schedule: Schedule::Constant,
+            momentum: 0.7,
+            beta1: 0.8,
+            beta2: 0.99,
+            epsilon: 1e-6,
+            ..TrainConfig::default()
+        };
+        let adam = Update::Adam { rate: 0.5, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, t: 8 };
+        assert_eq!(config.update(7, 100), adam);
+        let sgd = TrainConfig { optimizer: Optimizer::Sgd, ..config };
+        assert_eq!(sgd.update(7, 100), Update::Sgd { rate: 0.5, momentum: 0.7 });
     }
 
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 6] = [
+        let cases: [(Change, &str); 10] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
             (|c| c.momentum = 1.0, "momentum"),
+            (|c| c.beta1 = -0.1, "beta1"),
             (|c| c.beta2 = f64::NAN, "beta2"),
             (|c| c.epsilon = 0.0, "epsilon"),
+            (|c| c.schedule = Schedule::Cosine { last: -1.0, warmup: 0 }, "schedule.final"),
+            (|c| c.patience = Some(0), "patience"),
+            (|c| c.checkpoint_minutes = 0.0, "checkpoint_minutes"),
         ];
         assert!(TrainConfig::default().validate().is_ok());
         for (change, key) in cases {

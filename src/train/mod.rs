@@ -6,14 +6,18 @@
 
 mod checkpoint;
 mod config;
+mod course;
 mod evaluate;
 mod sampler;
+mod schedule;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, Effort, Position};
-pub use config::{Optimizer, Schedule, Start, TrainConfig};
+pub use config::{Optimizer, Start, TrainConfig};
+pub use course::{Ending, Keep, Monitor, best_epoch};
 pub use evaluate::{Evaluation, evaluate};
 pub use sampler::{epoch_order, initial_phases};
+pub use schedule::Schedule;
 pub use trainer::{EpochRow, Job, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train};
 
 use crate::engine::EngineError;

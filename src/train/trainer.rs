@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Effort, Position};
-use super::{Evaluation, TrainConfig, TrainError, epoch_order, evaluate};
+use super::{Ending, Evaluation, TrainConfig, TrainError, best_epoch, epoch_order, evaluate};
 use crate::engine::cpu::CpuEngine;
 use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Store, Tally};
 
@@ -57,6 +57,8 @@ pub struct EpochRow {
     pub epoch: usize,
     /// Steps done.
     pub step: u64,
+    /// Learning rate of the epoch's last step.
+    pub rate: f64,
     /// Mean training loss over the epoch.
     pub train_loss: f64,
     /// Share of training samples right, while learning.
@@ -65,6 +67,8 @@ pub struct EpochRow {
     pub test_loss: f64,
     /// Share of test images right.
     pub test_accuracy: f64,
+    /// Share of the input's light on the detectors, test images.
+    pub test_light: f64,
 }
 
 /// Whoever watches a run: progress bar, metrics file, checkpoints.
@@ -76,6 +80,11 @@ pub trait Observer {
     /// # Errors
     /// When its record cannot be written.
     fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError>;
+    /// The state after an epoch that is the best so far ([`best_epoch`]); it is a [`Observer::checkpoint`] next.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn best(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
     /// A state from which the run can go on.
     ///
     /// # Errors
@@ -83,23 +92,32 @@ pub trait Observer {
     fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
 }
 
-/// How a run ended.
+/// How a run ended. From [`train`] with the last masks; whoever wants others replaces them with their test.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Last masks and moments.
+    /// Masks and moments.
     pub state: State,
-    /// Exposures in use at the end.
+    /// Exposures in use.
     pub exposure: Option<Exposure>,
-    /// The last test.
+    /// Their test.
     pub evaluation: Evaluation,
+    /// The epoch they are of, from 1.
+    pub epoch: usize,
+    /// Why training was over; `None` when it was stopped from outside.
+    pub ending: Option<Ending>,
     /// All epochs, those before a resumption included.
     pub rows: Vec<EpochRow>,
     /// Samples per second, tests not counted.
     pub samples_per_second: f64,
     /// Seconds spent, tests included, those before a resumption as well.
     pub seconds: f64,
+}
+
+impl Outcome {
     /// Whether it was stopped from outside; then the last checkpoint is where it goes on.
-    pub interrupted: bool,
+    pub fn interrupted(&self) -> bool {
+        self.ending.is_none()
+    }
 }
 
 /// Trains from a checkpoint (a fresh one to begin with) to the end, or until stopped.
@@ -116,8 +134,9 @@ pub fn train(
     watch: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
     job.config.validate()?;
+    job.config.check_samples(job.train_images.len())?;
     let mut run = Loop::begin(engine, job, from)?;
-    let ended = run.epochs(watch).and_then(|finished| run.finish(!finished));
+    let ended = run.epochs(watch).and_then(|ending| run.finish(ending));
     ended.map_err(|error| run.lost(error, watch))
 }
 
@@ -167,14 +186,24 @@ impl<'a> Loop<'a> {
         self.job.train_images.len().div_ceil(self.job.config.batch) as u64
     }
 
-    /// All epochs that are left; false when stopped.
-    fn epochs(&mut self, watch: &mut dyn Observer) -> Result<bool, TrainError> {
-        while self.at.epoch < self.job.config.epochs {
-            if !self.epoch(watch)? {
-                return Ok(false);
+    /// Steps of the whole run.
+    fn steps(&self) -> u64 {
+        self.batches() * self.job.config.epochs as u64
+    }
+
+    /// Why the run is over.
+    fn ending(&self) -> Option<Ending> {
+        self.job.config.ending(&self.rows)
+    }
+
+    /// All epochs that are left; `None` when stopped.
+    fn epochs(&mut self, watch: &mut dyn Observer) -> Result<Option<Ending>, TrainError> {
+        loop {
+            let ending = self.ending();
+            if ending.is_some() || !self.epoch(watch)? {
+                return Ok(ending);
             }
         }
-        Ok(true)
     }
 
     /// The error that ends the run. After the loss of a device what is left of its state is saved.
@@ -186,8 +215,7 @@ impl<'a> Loop<'a> {
                 Err(unsaved) => return unsaved,
             }
         }
-        let steps = self.batches() * self.job.config.epochs as u64;
-        TrainError::Lost { device, reason, step: self.at.step, steps, kept: self.kept }
+        TrainError::Lost { device, reason, step: self.at.step, steps: self.steps(), kept: self.kept }
     }
 
     /// The rest of the current epoch; false when stopped.
@@ -203,7 +231,7 @@ impl<'a> Loop<'a> {
             let start = self.at.batch as usize * job.config.batch;
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;
-            let update = job.config.update(step, batches * job.config.epochs as u64);
+            let update = job.config.update(step, self.steps());
             self.engine.train(Batch::whole(job.train, indices, job.seed, step), update)?;
             self.at.batch += 1;
             self.at.step += 1;
@@ -213,7 +241,7 @@ impl<'a> Loop<'a> {
                 since = 0;
                 self.look(batches)?;
                 self.effort.training += clock.elapsed().as_secs_f64();
-                watch.step(self.news(batches));
+                watch.step(self.news());
                 let stop = job.stop.load(Ordering::Relaxed);
                 let due = self.saved.elapsed().as_secs_f64() > 60.0 * job.config.checkpoint_minutes;
                 if self.at.batch < batches && (stop || due) {
@@ -226,7 +254,7 @@ impl<'a> Loop<'a> {
             }
         }
         self.close_epoch(watch)?;
-        Ok(!job.stop.load(Ordering::Relaxed) || self.at.epoch == job.config.epochs)
+        Ok(!job.stop.load(Ordering::Relaxed) || self.ending().is_some())
     }
 
     /// Exposure times for the masks as they are now, as a lab sets them before it records.
@@ -273,11 +301,11 @@ impl<'a> Loop<'a> {
         Err(TrainError::Diverged { loss, step: self.at.step, epoch, cause })
     }
 
-    fn news(&self, batches: u64) -> StepNews {
+    fn news(&self) -> StepNews {
         StepNews {
             epoch: self.at.epoch + 1,
             step: self.at.step,
-            steps: batches * self.job.config.epochs as u64,
+            steps: self.steps(),
             tally: self.tally,
             samples_per_second: self.speed(),
         }
@@ -306,22 +334,32 @@ impl<'a> Loop<'a> {
         let row = EpochRow {
             epoch: self.at.epoch,
             step: self.at.step,
+            rate: self.job.config.rate_at(self.at.step.saturating_sub(1), self.steps()),
             train_loss: self.tally.loss / n,
             train_accuracy: self.tally.correct as f64 / n,
             test_loss: test.loss,
             test_accuracy: test.accuracy,
+            test_light: test.light,
         };
         self.evaluation = Some(test);
         self.tally = Tally::default();
         self.rows.push(row);
         watch.epoch(row)?;
-        self.save(watch)
+        let checkpoint = self.checkpoint()?;
+        if best_epoch(&self.rows).is_some_and(|best| best.epoch == row.epoch) {
+            watch.best(&checkpoint)?;
+        }
+        self.keep(&checkpoint, watch)
     }
 
     fn save(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
-        self.saved = Instant::now();
         let checkpoint = self.checkpoint()?;
-        watch.checkpoint(&checkpoint)?;
+        self.keep(&checkpoint, watch)
+    }
+
+    fn keep(&mut self, checkpoint: &Checkpoint, watch: &mut dyn Observer) -> Result<(), TrainError> {
+        self.saved = Instant::now();
+        watch.checkpoint(checkpoint)?;
         (self.kept, self.held) = (self.at.step, None);
         Ok(())
     }
@@ -338,10 +376,12 @@ impl<'a> Loop<'a> {
         })
     }
 
-    fn finish(&mut self, interrupted: bool) -> Result<Outcome, TrainError> {
+    fn finish(&mut self, ending: Option<Ending>) -> Result<Outcome, TrainError> {
         let evaluation = match self.evaluation.take() {
             Some(done) => done,
-            None if interrupted => Evaluation { accuracy: f64::NAN, loss: f64::NAN, predictions: Vec::new() },
+            None if ending.is_none() => {
+                Evaluation { accuracy: f64::NAN, loss: f64::NAN, light: f64::NAN, predictions: Vec::new() }
+            }
             None => self.test()?,
         };
         Ok(Outcome {
@@ -350,8 +390,9 @@ impl<'a> Loop<'a> {
             evaluation,
             samples_per_second: self.speed(),
             seconds: self.effort().seconds,
+            epoch: self.at.epoch,
+            ending,
             rows: std::mem::take(&mut self.rows),
-            interrupted,
         })
     }
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
-use super::config::{
-    EncodingConfig, ErrorPath, HardwareKind, Layout, LossConfig, SourceConfig, SystemConfig,
-};
+use super::config::{EncodingConfig, ErrorPath, HardwareKind, Layout, SourceConfig, SystemConfig};
 use super::detectors::{self, Region};
 use super::errors::{ConfigError, positive, value};
 use super::limits;
+use super::loss::LossConfig;
 use super::memory;
 use super::modulator::{self, Draw, Kind};
 use crate::calibrate::{self, CameraConfig, Imperfections, LayerErrors};
@@ -100,7 +99,15 @@ impl System {
             positive("source.waist (m)", waist.0)?;
         }
         match self.config.loss {
-            LossConfig::CrossEntropy { scale } => positive("loss.scale", scale)?,
+            LossConfig::CrossEntropy { scale, efficiency, smoothing } => {
+                positive("loss.scale", scale)?;
+                if !(efficiency.is_finite() && efficiency >= 0.0) {
+                    return Err(value("loss.efficiency", efficiency, "must be 0 (no term) or positive"));
+                }
+                if !(0.0..1.0).contains(&smoothing) {
+                    return Err(value("loss.smoothing", smoothing, "must be 0 (none) or more, and below 1"));
+                }
+            }
             LossConfig::Mse { target } => positive("loss.target", target)?,
         }
         if let Some(c) = &self.errors.camera {
@@ -293,7 +300,9 @@ impl System {
         let differential = self.config.detectors.layout == Layout::Differential;
         let map = detectors::map(&self.regions, shape);
         let loss = match self.config.loss {
-            LossConfig::CrossEntropy { scale } => Loss::CrossEntropy { scale },
+            LossConfig::CrossEntropy { scale, efficiency, smoothing } => {
+                Loss::CrossEntropy { scale, efficiency, smoothing }
+            }
             LossConfig::Mse { target } => {
                 // The label's (positive) region is to be bright.
                 let bright = |class: usize| (class * if differential { 2 } else { 1 }) as u16 + 1;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Pair;
+use super::{LossConfig, Pair};
 use crate::calibrate::Imperfections;
 use crate::optics::{Angle, Length, Method};
 
@@ -150,38 +150,6 @@ pub enum Layout {
     /// A positive and a negative square per class (Li et al. 2019).
     #[serde(rename = "differential")]
     Differential,
-}
-
-/// `[loss]`: what is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
-pub enum LossConfig {
-    /// Softmax cross-entropy of scaled detector scores.
-    CrossEntropy {
-        /// Inverse temperature.
-        #[serde(default = "default_scale")]
-        scale: f64,
-    },
-    /// Mean squared error to a bright region of the label.
-    Mse {
-        /// Target intensity in the label's region, in units of the mean input intensity.
-        #[serde(default = "default_target")]
-        target: f64,
-    },
-}
-
-fn default_scale() -> f64 {
-    20.0
-}
-
-fn default_target() -> f64 {
-    5.0
-}
-
-impl Default for LossConfig {
-    fn default() -> Self {
-        Self::CrossEntropy { scale: default_scale() }
-    }
 }
 
 /// `[hardware]`: how layers are realised.

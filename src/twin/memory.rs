@@ -1,7 +1,8 @@
 //! What compiling takes, counted before anything is allocated.
 
-use super::config::{LossConfig, SystemConfig};
+use super::config::SystemConfig;
 use super::errors::ConfigError;
+use super::loss::LossConfig;
 use crate::calibrate::LayerErrors;
 use crate::engine;
 

@@ -5,15 +5,17 @@ mod config;
 mod detectors;
 mod errors;
 mod limits;
+mod loss;
 mod memory;
 mod modulator;
 mod pair;
 
 pub use compile::{ErrorPass, Lengths, System};
 pub use config::{
-    DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout, LossConfig,
+    DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout,
     OpticsConfig, SourceConfig, SystemConfig,
 };
 pub use detectors::Region;
 pub use errors::ConfigError;
+pub use loss::LossConfig;
 pub use pair::Pair;

@@ -57,7 +57,7 @@ fn uninterrupted(device: &[&str]) -> Outcome {
     assert_eq!(outcome.masks.len(), 8, "two layers, two stages, two formats");
     let rows: Vec<&str> = outcome.metrics.lines().collect();
     let distinct: HashSet<&str> = rows.iter().map(|r| r.rsplit_once(',').expect("a value").0).collect();
-    assert_eq!((rows.len(), distinct.len()), (1 + 2 * 2 * 4, 1 + 2 * 2 * 4));
+    assert_eq!((rows.len(), distinct.len()), (1 + 2 * 2 * 6, 1 + 2 * 2 * 6));
     outcome
 }
 

@@ -7,7 +7,7 @@ type Case<'a> = (&'a [&'a str], i32, &'a [&'a str]);
 
 #[test]
 fn wrong_settings_are_named() {
-    let cases: [Case<'_>; 22] = [
+    let cases: [Case<'_>; 36] = [
         (&["--set", "optics.pitc=1"], 2, &["unknown key `optics.pitc`", "did you mean `optics.pitch`?"]),
         (&["--set", "optics.layers=two"], 2, &["`optics.layers`", "\"two\"", "a whole number"]),
         (&["--set", "train.rate=[1]"], 2, &["`train.rate`", "a number"]),
@@ -28,6 +28,36 @@ fn wrong_settings_are_named() {
         (&["--set", "train.batch=0"], 2, &["train.batch = 0", "at least 1"]),
         (&["--set", "train.epochs=0"], 2, &["train.epochs = 0", "at least 1"]),
         (&["--set", "train.rate=-1"], 2, &["train.rate = -1", "positive"]),
+        (&["--set", "train.momentum=1"], 2, &["train.momentum = 1", "below 1"]),
+        (&["--set", "train.beta1=-0.5"], 2, &["train.beta1 = -0.5", "at least 0"]),
+        (&["--set", "train.beta2=nan"], 2, &["train.beta2 = NaN", "below 1"]),
+        (&["--set", "train.schedule=cosin"], 2, &["`train.schedule", "`cosin`", "cosine"]),
+        (
+            &["--set", "train.schedule={every=2}"],
+            2,
+            &["`train.schedule", "`every` belongs to kind = \"step\"", "\"cosine\""],
+        ),
+        (
+            &["--set", "train.schedule={kind='step', evry=2}"],
+            2,
+            &["unknown key `train.schedule.evry`", "did you mean `train.schedule.every`?"],
+        ),
+        (
+            &["--set", "train.schedule={warmup=2}"],
+            2,
+            &["train.schedule.warmup = 2", "the 2 steps of the run"],
+        ),
+        (&["--set", "train.patience=0"], 2, &["train.patience = 0", "at least 1 epoch"]),
+        (&["--set", "train.keep=first"], 2, &["`train.keep`", "`first`", "`best`"]),
+        (&["--set", "loss.scale=0"], 2, &["loss.scale", "0", "positive"]),
+        (&["--set", "loss.efficiency=-1"], 2, &["loss.efficiency = -1", "0 (no term) or positive"]),
+        (&["--set", "loss.smoothing=1"], 2, &["loss.smoothing = 1", "below 1"]),
+        (&["--set", "loss.target=1"], 2, &["`loss`", "`target` belongs to kind = \"mse\""]),
+        (
+            &["--set", "loss.eficiency=1"],
+            2,
+            &["unknown key `loss.eficiency`", "did you mean `loss.efficiency`?"],
+        ),
         (&["--set", "optics.pixels=16"], 2, &["optics.pixels = [16, 16]", "28 x 28", "larger than the grid"]),
         (&["--set", "input.size=64"], 2, &["input.size = [64, 64]", "32 x 32"]),
         (&["--set", "imperfections.preset=nope"], 2, &["imperfections.preset", "\"nope\"", "bench"]),

@@ -12,6 +12,9 @@ fn a_run_prints_its_result_and_explains_itself() {
         ("accuracy", "ideal"),
         ("accuracy", "in_silico_deployed"),
         ("accuracy", "ffm"),
+        ("light_on_detectors", "ideal"),
+        ("light_on_detectors", "in_silico_deployed"),
+        ("light_on_detectors", "ffm"),
         ("ssim", "ideal_vs_twin"),
         ("ssim", "ideal_vs_ffm"),
     ] {
@@ -36,6 +39,8 @@ fn a_run_prints_its_result_and_explains_itself() {
         "metrics.jsonl",
         "checkpoints/in-silico.safetensors",
         "checkpoints/ffm.safetensors",
+        "checkpoints/in-silico-best.safetensors",
+        "checkpoints/ffm-best.safetensors",
         "report.html",
         "summary.json",
         "DONE",
@@ -56,7 +61,7 @@ fn a_run_prints_its_result_and_explains_itself() {
     assert!(text(&run.join("report.html")).contains("</html>"));
     let mask = ffm_twin::io::read_field(&run.join("masks/ffm-layer-2.npy")).expect("a mask");
     assert_eq!(mask.dim(), (32, 32));
-    assert_eq!(text(&run.join("metrics.csv")).lines().count(), 1 + 2 * 4, "a header, four figures a stage");
+    assert_eq!(text(&run.join("metrics.csv")).lines().count(), 1 + 2 * 6, "a header, six figures a stage");
 }
 
 #[test]

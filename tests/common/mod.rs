@@ -24,6 +24,9 @@ pub(crate) struct Setup {
     pub distance: f64,
     pub scoring: Scoring,
     pub mse: bool,
+    /// Weight of light that misses the detectors, smoothing of the target.
+    pub efficiency: f64,
+    pub smoothing: f64,
     /// Camera shift along x in metres: makes `H` odd.
     pub shift: f64,
     /// Whether the error pass is the exact transpose.
@@ -42,6 +45,8 @@ impl Default for Setup {
             distance: 0.1,
             scoring: Scoring::Normalised,
             mse: false,
+            efficiency: 0.0,
+            smoothing: 0.0,
             shift: 0.0,
             transposed: false,
             camera_aberration: 0.0,
@@ -124,7 +129,7 @@ pub(crate) fn program(s: &Setup) -> Program {
             loss: if s.mse {
                 Loss::Mse { targets: Arc::new(targets(s.shape, classes)) }
             } else {
-                Loss::CrossEntropy { scale: 10.0 }
+                Loss::CrossEntropy { scale: 10.0, efficiency: s.efficiency, smoothing: s.smoothing }
             },
         },
         camera: None,

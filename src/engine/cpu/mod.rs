@@ -330,13 +330,15 @@ impl<T: Real> Engine for CpuEngine<T> {
                 let y = &ws.fields[run.loaded.hops.len()];
                 run.loaded.detectors.read(y, set.labels[index as usize], power, 1.0, &mut ws.reading);
                 let r = &ws.reading;
-                (r.energies.clone(), r.scores.clone(), r.loss, r.prediction)
+                (r.energies.clone(), r.scores.clone(), r.loss, r.prediction, power)
             };
             batch.indices.par_iter().enumerate().map(one).collect()
         });
         let readout = &run.program.readout;
         let n = readings.len();
+        let pixels = (run.program.shape[0] * run.program.shape[1]) as f64;
         Ok(Inference {
+            input_energies: readings.iter().map(|r| r.4 * pixels).collect(),
             energies: Array2::from_shape_fn((n, readout.regions), |(b, r)| readings[b].0[r]),
             scores: Array2::from_shape_fn((n, readout.classes), |(b, c)| readings[b].1[c]),
             losses: readings.iter().map(|r| r.2).collect(),

@@ -75,8 +75,11 @@ impl Detectors {
         self.score(out);
         let label = usize::from(label);
         match &self.loss {
-            Loss::CrossEntropy { scale } => {
-                self.cross_entropy(*scale, label, share, out);
+            Loss::CrossEntropy { scale, efficiency, smoothing } => {
+                self.cross_entropy(*scale, *smoothing, label, share, out);
+                if *efficiency > 0.0 {
+                    self.missing_light(*efficiency, input_power * self.pixels(), share, out);
+                }
                 let norm: f64 =
                     (0..self.regions).map(|r| out.weights[r] * out.weights[r] * out.energies[r]).sum();
                 out.error_power = norm / self.pixels();
@@ -110,13 +113,18 @@ impl Detectors {
     }
 
     /// Softmax cross-entropy and `dL/dS_r`.
-    fn cross_entropy(&self, scale: f64, label: usize, share: f64, out: &mut Reading) {
+    fn cross_entropy(&self, scale: f64, smoothing: f64, label: usize, share: f64, out: &mut Reading) {
         let top = out.scores.iter().fold(f64::MIN, |a, &s| a.max(scale * s));
         let total: f64 = out.scores.iter().map(|s| (scale * s - top).exp()).sum();
         out.loss = total.ln() + top - scale * out.scores[label];
+        let all = smoothing / self.classes as f64;
+        if smoothing > 0.0 {
+            let others: f64 = out.scores.iter().map(|s| out.scores[label] - s).sum();
+            out.loss += all * scale * others;
+        }
         let slope = |c: usize| {
             let p = (scale * out.scores[c] - top).exp() / total;
-            share * scale * (p - if c == label { 1.0 } else { 0.0 })
+            share * scale * (p - if c == label { 1.0 - smoothing + all } else { all })
         };
         match self.scoring {
             Scoring::Normalised => {
@@ -135,6 +143,14 @@ impl Detectors {
                 }
             }
         }
+    }
+
+    /// `efficiency (1 - sum_r S_r / E_in)` and its derivative, the same for all regions.
+    fn missing_light(&self, efficiency: f64, input_energy: f64, share: f64, out: &mut Reading) {
+        let detected: f64 = out.energies.iter().sum();
+        out.loss += efficiency * (1.0 - ratio(detected, input_energy));
+        let slope = ratio(share * efficiency, input_energy);
+        out.weights.iter_mut().for_each(|w| *w -= slope);
     }
 
     /// Pixels that are there, as a number to divide by.

@@ -245,6 +245,7 @@ impl Engine for Fleet {
         };
         Ok(Inference {
             energies: rows(|p| &p.energies),
+            input_energies: parts.iter().flat_map(|p| &p.input_energies).copied().collect(),
             scores: rows(|p| &p.scores),
             losses: parts.iter().flat_map(|p| &p.losses).copied().collect(),
             predictions: parts.iter().flat_map(|p| &p.predictions).copied().collect(),

@@ -132,8 +132,12 @@ impl Geometry {
 /// Flags of the kernels that follow from a program.
 pub(super) fn loss_flags(program: &Program) -> Vec<&'static str> {
     let mut flags = Vec::new();
-    if matches!(program.readout.loss, Loss::Mse { .. }) {
-        flags.push("MSE");
+    match program.readout.loss {
+        Loss::Mse { .. } => flags.push("MSE"),
+        Loss::CrossEntropy { efficiency, smoothing, .. } => {
+            flags.extend((efficiency > 0.0).then_some("EFFICIENCY"));
+            flags.extend((smoothing > 0.0).then_some("SMOOTHING"));
+        }
     }
     if program.readout.scoring == Scoring::Differential {
         flags.push("DIFFERENTIAL");

@@ -52,7 +52,12 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
     (Stage::Start, "start", include_str!("../../../shaders/start.wgsl"), &[&["PHASE"]]),
     (Stage::Rms, "rms", include_str!("../../../shaders/rms.wgsl"), &[]),
     (Stage::Mse, "mse", include_str!("../../../shaders/mse.wgsl"), &[]),
-    (Stage::Loss, "loss", include_str!("../../../shaders/loss.wgsl"), &[&["MSE"], &["DIFFERENTIAL"]]),
+    (
+        Stage::Loss,
+        "loss",
+        include_str!("../../../shaders/loss.wgsl"),
+        &[&["MSE"], &["DIFFERENTIAL"], &["EFFICIENCY"], &["SMOOTHING"]],
+    ),
     (Stage::Tally, "tally", include_str!("../../../shaders/tally.wgsl"), &[]),
     (
         Stage::ErrorFirst,

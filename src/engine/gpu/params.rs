@@ -51,6 +51,8 @@ pub(super) struct Params {
     pub(super) col_by_col: f32,
     pub(super) col_offset: f32,
     pub(super) stored_level: f32,
+    pub(super) efficiency: f32,
+    pub(super) smoothing: f32,
     pub(super) padding: u32,
 }
 
@@ -61,8 +63,10 @@ impl Params {
         if let Encoding::Phase { range } = program.input.encoding {
             params.range = (range / TAU) as f32;
         }
-        if let Loss::CrossEntropy { scale } = program.readout.loss {
+        if let Loss::CrossEntropy { scale, efficiency, smoothing } = program.readout.loss {
             params.scale = scale as f32;
+            params.efficiency = efficiency as f32;
+            params.smoothing = (smoothing / program.readout.classes as f64) as f32;
         }
         if let Some(camera) = &program.camera {
             params.set_camera(camera);

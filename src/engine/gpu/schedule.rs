@@ -101,9 +101,11 @@ impl<'a> Schedule<'a> {
 
     fn start(&self, purpose: Purpose, camera: bool) -> Vec<Pass> {
         let given = purpose == Purpose::Given;
-        // The start field's rms sets the camera's exposure, the unit of the mean square error and that of stored halves.
+        // The start field's rms sets the camera's exposure, the unit of the mean square error and that of stored halves; and
+        // the light on the detectors is reckoned in parts of its energy.
         let halves = purpose == Purpose::Train && self.half();
-        let sums = !given && (camera || self.mse() || halves);
+        let energy = purpose == Purpose::Infer || loss_flags(self.program).contains(&"EFFICIENCY");
+        let sums = !given && (camera || self.mse() || halves || energy);
         let mut first = self.rows(Stage::RowFirst, Across::Samples);
         if given {
             first = first.flag(true, "GIVEN").uses("given", self.last_record());

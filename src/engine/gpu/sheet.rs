@@ -18,11 +18,12 @@ const ENERGIES: usize = 8;
 pub(super) struct Sheets {
     regions: usize,
     classes: usize,
+    pixels: usize,
 }
 
 impl Sheets {
     pub(super) fn new(geometry: &Geometry) -> Self {
-        Self { regions: geometry.regions, classes: geometry.classes }
+        Self { regions: geometry.regions, classes: geometry.classes, pixels: geometry.pixels() }
     }
 
     /// Words of a sample.
@@ -52,6 +53,9 @@ impl Sheets {
         let scores = ENERGIES + 2 * self.regions;
         Inference {
             energies: Array2::from_shape_fn((sheets.len(), self.regions), |(b, r)| number(b, ENERGIES + r)),
+            input_energies: (0..sheets.len())
+                .map(|b| self.start_rms(words, b).powi(2) * self.pixels as f64)
+                .collect(),
             scores: Array2::from_shape_fn((sheets.len(), self.classes), |(b, c)| number(b, scores + c)),
             losses: (0..sheets.len()).map(|b| number(b, LOSS)).collect(),
             predictions: sheets.iter().map(|sheet| sheet[PREDICTION] as u8).collect(),

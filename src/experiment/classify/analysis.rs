@@ -1,14 +1,12 @@
 //! What is found out about a finished run: cosines, likeness of fields, examples.
 
-use ndarray::Array2;
-use serde::Serialize;
-
 use super::stages::{Deployed, Programs};
 use crate::data::DataSet;
 use crate::engine::{Batch, Engine, Exposure, Program, State};
 use crate::experiment::{Experiment, RunError};
 use crate::metrics::{GradientCosine, gradient_cosine, ssim_intensity};
 use crate::train::Outcome;
+use ndarray::Array2;
 
 /// Test images whose output fields are compared.
 const FIELDS: usize = 64;
@@ -50,56 +48,6 @@ pub(super) struct Output {
     pub(super) intensity: Array2<f64>,
     pub(super) scores: Vec<f64>,
     pub(super) prediction: u8,
-}
-
-/// The result of a run, as `--json` prints it and `summary.json` holds it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Summary {
-    /// Accuracies on the test images, 0..=1.
-    pub accuracy: Accuracies,
-    /// Mean SSIM of output intensities.
-    pub ssim: Likeness,
-    /// Cosine between the FFM gradient and the true gradient of the same twin, per layer.
-    pub gradient_cosine: Vec<f64>,
-    /// Training samples per second of FFM training (measurements included).
-    pub samples_per_second: f64,
-    /// Training samples per second in silico.
-    pub samples_per_second_in_silico: f64,
-    /// Seconds of both trainings.
-    pub seconds: f64,
-    /// Test images.
-    pub test_samples: usize,
-    /// The device.
-    pub device: String,
-    /// `cpu` or `gpu`.
-    pub engine: String,
-    /// The seed.
-    pub seed: u64,
-    /// The run folder.
-    pub run_dir: String,
-    /// The final table, as text.
-    #[serde(skip)]
-    pub table: String,
-}
-
-/// Accuracies of the three systems.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Accuracies {
-    /// In-silico masks on the ideal system.
-    pub ideal: f64,
-    /// The same masks on the imperfect twin.
-    pub in_silico_deployed: f64,
-    /// Masks trained by FFM on the twin.
-    pub ffm: f64,
-}
-
-/// SSIM of output intensities.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Likeness {
-    /// In-silico masks: ideal system against twin.
-    pub ideal_vs_twin: f64,
-    /// Ideal system with in-silico masks against twin with FFM masks.
-    pub ideal_vs_ffm: f64,
 }
 
 /// Compares gradients and fields.

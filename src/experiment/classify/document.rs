@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::analysis::{Analysis, Found, Output};
 use super::stages::Programs;
+use super::summary::Course;
 use crate::calibrate::{Aberration, CameraConfig, LayerErrors};
 use crate::data::DataSet;
 use crate::experiment::{Experiment, RunError};
@@ -42,6 +43,7 @@ pub(super) fn report(
         ideal: confusion(&found.ideal.evaluation.predictions)?,
         deployed: confusion(&found.deployed.evaluation.predictions)?,
         ffm: confusion(&found.ffm.evaluation.predictions)?,
+        light: [&found.ideal.evaluation, &found.deployed.evaluation, &found.ffm.evaluation].map(|e| e.light),
         in_silico_training: training(&found.ideal),
         ffm_training: training(&found.ffm),
         gradient: Some(analysis.gradient.clone()),
@@ -67,7 +69,11 @@ fn training(outcome: &Outcome) -> Training {
         test_loss: Some(row.test_loss),
         test_accuracy: Some(row.test_accuracy),
     };
+    let Course { best_epoch, kept_epoch, ended, .. } = Course::of(outcome);
     Training {
+        best_epoch,
+        kept_epoch,
+        ended,
         seconds: outcome.seconds,
         samples_per_second: outcome.samples_per_second,
         history: outcome.rows.iter().map(epoch).collect(),

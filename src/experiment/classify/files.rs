@@ -2,9 +2,10 @@
 
 use ndarray::Array2;
 
-use super::analysis::{Accuracies, Analysis, Found, Likeness, Summary};
+use super::analysis::{Analysis, Found};
 use super::document;
 use super::stages::Programs;
+use super::summary::{Course, Likeness, Shares, Summary, Trainings};
 use crate::data::DataSet;
 use crate::experiment::{Experiment, RunError};
 use crate::io::{self, Records, RunDir};
@@ -24,6 +25,11 @@ pub(super) fn stage_name(method: Method) -> &'static str {
     }
 }
 
+/// Name of the checkpoint of a stage's best epoch.
+pub(super) fn best_name(stage: &str) -> String {
+    format!("{stage}-best")
+}
+
 /// `metrics.csv` and `metrics.jsonl` of one stage.
 pub(super) struct Metrics(Records);
 
@@ -36,10 +42,12 @@ impl Metrics {
     /// Records an epoch.
     pub(super) fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError> {
         let figures = [
+            ("train", "rate", row.rate),
             ("train", "loss", row.train_loss),
             ("train", "accuracy", row.train_accuracy),
             ("test", "loss", row.test_loss),
             ("test", "accuracy", row.test_accuracy),
+            ("test", "light on detectors", row.test_light),
         ];
         for (split, name, value) in figures {
             self.0.append(row.step, row.epoch as u64, split, name, value)?;
@@ -67,16 +75,22 @@ pub(super) fn write_results(
     dir.write("report.html", report::render_classification(&document)?.as_bytes())?;
     dir.write("table.md", report::markdown_table(&document).as_bytes())?;
     let summary = Summary {
-        accuracy: Accuracies {
+        accuracy: Shares {
             ideal: found.ideal.evaluation.accuracy,
             in_silico_deployed: found.deployed.evaluation.accuracy,
             ffm: found.ffm.evaluation.accuracy,
+        },
+        light_on_detectors: Shares {
+            ideal: found.ideal.evaluation.light,
+            in_silico_deployed: found.deployed.evaluation.light,
+            ffm: found.ffm.evaluation.light,
         },
         ssim: Likeness { ideal_vs_twin: analysis.ssim_deployed, ideal_vs_ffm: analysis.ssim_ffm },
         gradient_cosine: analysis.gradient.layers.clone(),
         samples_per_second: found.ffm.samples_per_second,
         samples_per_second_in_silico: found.ideal.samples_per_second,
         seconds: found.ideal.seconds + found.ffm.seconds,
+        training: Trainings { in_silico: Course::of(&found.ideal), ffm: Course::of(&found.ffm) },
         test_samples: data.test.len(),
         device: analysis.device.clone(),
         engine: analysis.engine.into(),

@@ -4,7 +4,8 @@ mod analysis;
 mod document;
 mod files;
 mod stages;
+mod summary;
 
-pub use analysis::Summary;
 pub use files::{STAGE_FFM, STAGE_IN_SILICO};
 pub use stages::{Classification, Ended, Retested, Watch, classify, retest};
+pub use summary::{Course, Likeness, Shares, Summary, Trainings};

@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::analysis::{self, Summary};
+use super::analysis;
 use super::files::{self, Metrics, STAGE_FFM, STAGE_IN_SILICO};
+use super::summary::Summary;
 use crate::data::DataSet;
 use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
-    self, Checkpoint, EpochRow, Evaluation, Job, Method, Observer, Outcome, StepNews, TrainError,
+    self, Checkpoint, Ending, EpochRow, Evaluation, Job, Keep, Method, Observer, Outcome, StepNews,
+    TrainError,
 };
 use crate::twin::{ErrorPass, System};
 
@@ -97,7 +99,7 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
 
     // (a) the ideal network, in silico.
     let ideal = context.stage(&programs.ideal, Method::InSilico, watch)?;
-    if ideal.interrupted {
+    if ideal.interrupted() {
         return Ok(Ended::Interrupted);
     }
     // (b) the same masks on the imperfect twin.
@@ -109,7 +111,7 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
     ));
     // (c) training on the imperfect twin.
     let ffm = context.stage(&programs.twin, Method::Ffm, watch)?;
-    if ffm.interrupted {
+    if ffm.interrupted() {
         return Ok(Ended::Interrupted);
     }
     let found = analysis::Found { ideal, deployed, ffm };
@@ -153,13 +155,14 @@ impl Context<'_> {
             true => load_checkpoint(&path, program)?,
             false => self.fresh(program),
         };
-        let epochs = self.experiment.train.epochs;
+        let config = &self.experiment.train;
+        let begins = config.ending(&from.rows).is_none();
         let mut metrics = Metrics::open(self.dir, method, from.rows.last().map_or(0, |r| r.step))?;
-        if from.position.epoch < epochs {
-            watch.stage(method, epochs);
+        if begins {
+            watch.stage(method, config.epochs);
         }
         let job = Job {
-            config: &self.experiment.train,
+            config,
             seed: self.experiment.seed,
             program,
             train: train_set,
@@ -170,8 +173,31 @@ impl Context<'_> {
             tally_every: if self.engine.device().engine == "cpu" { 1 } else { 16 },
             stop: self.stop,
         };
-        let mut observer = Recorder { watch, metrics: &mut metrics, path: &path, method };
-        Ok(train::train(self.engine, &job, from, &mut observer)?)
+        let best = self.dir.checkpoint(&files::best_name(name));
+        let mut observer = Recorder { watch, metrics: &mut metrics, path: &path, best: &best, method };
+        let outcome = train::train(self.engine, &job, from, &mut observer)?;
+        if let (true, Some(ending @ Ending::Patience { .. })) = (begins, outcome.ending) {
+            watch.note(&format!("stopped after epoch {}: {ending}", outcome.rows.len()));
+        }
+        match config.keep {
+            Keep::Best if !outcome.interrupted() => self.best(outcome, name, program, test_set),
+            _ => Ok(outcome),
+        }
+    }
+
+    /// The outcome with the masks of the best epoch, tested as they were then.
+    fn best(
+        &mut self,
+        outcome: Outcome,
+        stage: &str,
+        program: &Program,
+        test: SetId,
+    ) -> Result<Outcome, RunError> {
+        let best = load_best(self.dir, stage, program, &outcome.rows)?;
+        let labels = &self.data.test.labels[..];
+        let evaluation = test_as_trained(self.engine, &best, (test, labels), self.experiment)?;
+        let (state, exposure, epoch) = (best.state, best.exposure, best.position.epoch);
+        Ok(Outcome { state, exposure, evaluation, epoch, ..outcome })
     }
 
     fn fresh(&self, program: &Program) -> Checkpoint {
@@ -193,14 +219,47 @@ fn load_checkpoint(path: &Path, program: &Program) -> Result<Checkpoint, TrainEr
     Ok(checkpoint)
 }
 
-/// The checkpoint of a stage that must have begun.
-fn finished(dir: &RunDir, stage: &str, program: &Program) -> Result<Checkpoint, TrainError> {
-    let path = dir.checkpoint(stage);
-    if path.exists() {
-        return load_checkpoint(&path, program);
+/// The checkpoint of the best of these epochs.
+fn load_best(
+    dir: &RunDir,
+    stage: &str,
+    program: &Program,
+    rows: &[EpochRow],
+) -> Result<Checkpoint, TrainError> {
+    let path = dir.checkpoint(&files::best_name(stage));
+    let foreign = |problem| TrainError::Checkpoint { path: path.display().to_string(), problem };
+    let Some(epoch) = train::best_epoch(rows).map(|row| row.epoch) else {
+        return Err(not_so_far(dir, &path));
+    };
+    if !path.exists() {
+        return Err(foreign("it is missing; with train.keep = \"last\" it is not needed".to_owned()));
     }
+    let best = load_checkpoint(&path, program)?;
+    match best.position.epoch {
+        found if found == epoch => Ok(best),
+        found => Err(foreign(format!(
+            "it holds the masks of epoch {found}, but epoch {epoch} was the best; go on with: ffm resume {}",
+            dir.path().display()
+        ))),
+    }
+}
+
+/// The checkpoint of a stage that must have begun, with the masks that count.
+fn finished(dir: &RunDir, stage: &str, program: &Program, keep: Keep) -> Result<Checkpoint, TrainError> {
+    let path = dir.checkpoint(stage);
+    if !path.exists() {
+        return Err(not_so_far(dir, &path));
+    }
+    let last = load_checkpoint(&path, program)?;
+    match keep {
+        Keep::Last => Ok(last),
+        Keep::Best => load_best(dir, stage, program, &last.rows),
+    }
+}
+
+fn not_so_far(dir: &RunDir, path: &Path) -> TrainError {
     let resume = format!("the run has not come that far; go on with: ffm resume {}", dir.path().display());
-    Err(TrainError::Checkpoint { path: path.display().to_string(), problem: resume })
+    TrainError::Checkpoint { path: path.display().to_string(), problem: resume }
 }
 
 /// Tests masks on a loaded system, exposures set for them first.
@@ -252,8 +311,9 @@ pub fn retest(
 ) -> Result<Retested, RunError> {
     let programs = Programs::compile(experiment, data.test.size, engine)?;
     experiment.check_test_data(data)?;
-    let ideal = finished(dir, STAGE_IN_SILICO, &programs.ideal)?;
-    let ffm = finished(dir, STAGE_FFM, &programs.twin)?;
+    let keep = experiment.train.keep;
+    let ideal = finished(dir, STAGE_IN_SILICO, &programs.ideal, keep)?;
+    let ffm = finished(dir, STAGE_FFM, &programs.twin, keep)?;
     let images = if data.train.is_empty() { &data.test } else { &data.train };
     let labels = &data.test.labels[..];
     let load = |engine: &mut dyn Engine, program: &Program| -> Result<SetId, RunError> {
@@ -294,6 +354,7 @@ struct Recorder<'a> {
     watch: &'a mut dyn Watch,
     metrics: &'a mut Metrics,
     path: &'a Path,
+    best: &'a Path,
     method: Method,
 }
 
@@ -306,6 +367,10 @@ impl Observer for Recorder<'_> {
         self.metrics.epoch(row)?;
         self.watch.epoch(self.method, row);
         Ok(())
+    }
+
+    fn best(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        checkpoint.save(self.best)
     }
 
     fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {

@@ -1,0 +1,93 @@
+//! The result of a run in numbers.
+
+use serde::Serialize;
+
+use crate::train::{Outcome, best_epoch};
+
+/// The result of a run, as `--json` prints it and `summary.json` holds it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Accuracies on the test images, 0..=1.
+    pub accuracy: Shares,
+    /// Shares of the input's light that fall on the detectors, means over the test images.
+    pub light_on_detectors: Shares,
+    /// Mean SSIM of output intensities.
+    pub ssim: Likeness,
+    /// Cosine between the FFM gradient and the true gradient of the same twin, per layer.
+    pub gradient_cosine: Vec<f64>,
+    /// Training samples per second of FFM training (measurements included).
+    pub samples_per_second: f64,
+    /// Training samples per second in silico.
+    pub samples_per_second_in_silico: f64,
+    /// Seconds of both trainings.
+    pub seconds: f64,
+    /// How both trainings went.
+    pub training: Trainings,
+    /// Test images.
+    pub test_samples: usize,
+    /// The device.
+    pub device: String,
+    /// `cpu` or `gpu`.
+    pub engine: String,
+    /// The seed.
+    pub seed: u64,
+    /// The run folder.
+    pub run_dir: String,
+    /// The final table, as text.
+    #[serde(skip)]
+    pub table: String,
+}
+
+/// Shares (0..=1) of the three systems.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Shares {
+    /// In-silico masks on the ideal system.
+    pub ideal: f64,
+    /// The same masks on the imperfect twin.
+    pub in_silico_deployed: f64,
+    /// Masks trained by FFM on the twin.
+    pub ffm: f64,
+}
+
+/// SSIM of output intensities.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Likeness {
+    /// In-silico masks: ideal system against twin.
+    pub ideal_vs_twin: f64,
+    /// Ideal system with in-silico masks against twin with FFM masks.
+    pub ideal_vs_ffm: f64,
+}
+
+/// Courses of the two trainings.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trainings {
+    /// In silico.
+    pub in_silico: Course,
+    /// By FFM.
+    pub ffm: Course,
+}
+
+/// How a training went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Course {
+    /// Epochs done.
+    pub epochs: usize,
+    /// The epoch of the highest test accuracy (of several the one with the lowest loss).
+    pub best_epoch: usize,
+    /// The epoch whose masks count as the result: the last or the best, as `train.keep` says.
+    pub kept_epoch: usize,
+    /// Why training was over, in words.
+    pub ended: String,
+}
+
+impl Course {
+    /// Of a finished training.
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        Self {
+            epochs: outcome.rows.len(),
+            best_epoch: best_epoch(&outcome.rows).map_or(0, |row| row.epoch),
+            kept_epoch: outcome.epoch,
+            ended: outcome.ending.map_or_else(|| "interrupted".to_owned(), |e| e.to_string()),
+        }
+    }
+}
