@@ -50,8 +50,13 @@ struct Params {
     col_offset: f32,
     // Exposure level of a field that is stored in half precision.
     stored_level: f32,
-    // To a whole number of pairs.
-    padding: u32,
+    // Activation: gain; half the depth, threshold or turns of unit intensity; saturation or bias in turns; half the root of
+    // what the tap leaves, and that times the response.
+    active_gain: f32,
+    active_a: f32,
+    active_b: f32,
+    active_c: f32,
+    active_d: f32,
 }
 
 //@bind uniform p: Params

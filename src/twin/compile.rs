@@ -354,7 +354,7 @@ impl Shelf<'_> {
                 ErrorHop { transfer, before: after.clone(), after: None }
             }
         };
-        Ok(Hop { mask: None, transfer, after, error })
+        Ok(Hop { mask: None, transfer, after, activation: None, error })
     }
 
     fn pupil(&self, e: &LayerErrors, layer: usize) -> Result<Vec<(usize, f64)>, ConfigError> {

@@ -103,7 +103,9 @@ impl<'a> Schedule<'a> {
         let given = purpose == Purpose::Given;
         // The start field's rms sets the camera's exposure, the unit of the mean square error and that of stored halves.
         let halves = purpose == Purpose::Train && self.half();
-        let sums = !given && (camera || self.mse() || halves);
+        // ... and that of activations, whatever the fields come from.
+        let active = self.program.hops.iter().any(|hop| hop.activation.is_some());
+        let sums = active || !given && (camera || self.mse() || halves);
         let mut first = self.rows(Stage::RowFirst, Across::Samples);
         if given {
             first = first.flag(true, "GIVEN").uses("given", self.last_record());
@@ -129,6 +131,7 @@ impl<'a> Schedule<'a> {
             .flag(measure && self.optical(), "OPTICAL");
         pass.optional("RECORD", "record", record.then(|| format!("record{}", l + 1)))
             .stored(record && self.half(), l)
+            .activating(hop.activation.as_ref(), l)
     }
 
     fn last(&self, l: usize, hop: &Hop, purpose: Purpose, camera: bool) -> Pass {
@@ -195,9 +198,12 @@ impl<'a> Schedule<'a> {
             pass = pass.uses("partial", format!("partial{m}"));
         }
         if l > 0 {
+            let activation = self.program.hops[l - 1].activation.as_ref();
+            let reads = hop.mask.is_some() || activation.is_some();
             return pass
                 .uses("record", format!("record{l}"))
-                .stored(hop.mask.is_some() && self.half(), l - 1);
+                .stored(reads && self.half(), l - 1)
+                .activating(activation, l - 1);
         }
         // The start field is encoded again: cheaper than a recorded copy.
         let phase = encode_flag(self.program);
@@ -289,7 +295,13 @@ mod tests {
     fn program(side: usize, masks: &[Option<usize>]) -> Program {
         let dot = Arc::new(Array2::from_elem((1, 1), Complex64::ONE));
         let error = ErrorHop { transfer: 0, before: Some(dot.clone()), after: Some(dot.clone()) };
-        let hop = |&mask| Hop { mask, transfer: 0, after: Some(dot.clone()), error: error.clone() };
+        let hop = |&mask| Hop {
+            mask,
+            transfer: 0,
+            after: Some(dot.clone()),
+            activation: None,
+            error: error.clone(),
+        };
         Program {
             shape: [side; 2],
             padded: [side; 2],
