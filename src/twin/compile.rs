@@ -95,6 +95,7 @@ impl System {
         for number in 1..=layers {
             limits::check(&self.errors.of(number), number, &self.grid, self.config.optics.distance.0)?;
         }
+        self.config.activation.compile()?;
         positive("input.phase_range (rad)", self.config.input.phase_range.0)?;
         if let SourceConfig::Gaussian { waist } = self.config.source {
             positive("source.waist (m)", waist.0)?;
@@ -210,6 +211,8 @@ impl System {
             let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
             let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
             hop.mask = Some(masks.len());
+            // The last field is detected as it arrives.
+            hop.activation = self.config.activation.compile()?.filter(|_| layer < o.layers);
             if self.config.hardware.error_path == ErrorPath::Through && pass == ErrorPass::Forward {
                 hop.error.before = modulator::flat_response(&mask, &self.grid).map(Arc::new);
             }
