@@ -271,3 +271,19 @@ fn a_dark_sample_gives_no_nan() {
         }
     }
 }
+
+#[test]
+fn exposures_are_of_the_activated_light() {
+    for kind in KINDS {
+        let p = active(kind, Setup::default());
+        let mut engine = CpuEngine::<f64>::new(1).unwrap();
+        let set = prepare(&mut engine, &p, 2, 3);
+        let measured = engine.measure_exposure(batch(set, &[0, 1])).unwrap();
+        let fields = engine.trace(batch(set, &[0, 1])).unwrap().fields;
+        let energy = |l: usize| fields[l].iter().flatten().map(|z: &Complex64| z.norm_sqr()).sum::<f64>();
+        for (l, level) in measured.data.iter().enumerate() {
+            let expected = (energy(l + 1) / energy(0)).sqrt();
+            assert!((level / expected - 1.0).abs() < 1e-9, "{kind:?}, hop {}: {level} for {expected}", l + 1);
+        }
+    }
+}
