@@ -1,17 +1,17 @@
 // Row pass of the error at the end of a hop: inverse FFT along x -> after -> measurement: E_l. With a mask: gradient
-// += -2 Im(E_l M_l U_{l-1}), e = M_l E_l. ONWARD: -> before of the next hop -> FFT along x, in place.
+// += -2 Im(E_l M_l U_{l-1}), e = M_l E_l. ACTIVE: U_{l-1} activated, and e through the derivative. ONWARD: -> before of the next
+// hop -> FFT along x, in place.
 // A workgroup owns its rows and takes the samples of its group one after the other, so that the sum over samples stays in
 // registers and has a fixed order.
 //@use params complex layout
 //@if ENCODED
 //@use encode
-//@else
-//@if MASK
+//@end
+//@if RECORDED
 //@if HALF
 //@bind read record: array<u32>
 //@else
 //@bind read record: array<vec2<f32>>
-//@end
 //@end
 //@end
 //@if HALF
@@ -23,6 +23,9 @@
 //@if SHEET
 //@bind read sheet: array<u32>
 //@use sheet
+//@end
+//@if ACTIVE
+//@use activation
 //@end
 //@if ONWARD
 //@bind write work: array<vec2<f32>>
@@ -59,8 +62,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         //@if ENCODED
         let image = sheet[(p.first + local) * SHEET + SHEET_IMAGE];
         //@end
+        //@if SHEET
+        let start_rms = sheet_float(p.first + local, SHEET_START_RMS);
+        //@end
         //@if HALF
-        let unit = half_unit(p.stored_level * sheet_float(p.first + local, SHEET_START_RMS));
+        let unit = half_unit(p.stored_level * start_rms);
         //@end
         //@each
         var x$m = vec2<f32>(0.0);
@@ -109,21 +115,31 @@ if (inside(row, $i)) {
     //@if !OPTICAL
     x$m = seen;
     //@end
+    //@if RECORDED
+    //@if HALF
+    let u = half_unpack(record[local * PIXELS + pixel], unit);
+    //@else
+    let u = record[local * PIXELS + pixel];
+    //@end
+    //@end
     //@if MASK
     let m = mask[pixel];
     //@if ENCODED
     let v = cmul(m, start_field(image, row, $i));
     //@else
-    //@if HALF
-    let v = cmul(m, half_unpack(record[local * PIXELS + pixel], unit));
+    //@if ACTIVE
+    let v = cmul(m, activate(u, start_rms));
     //@else
-    let v = cmul(m, record[local * PIXELS + pixel]);
+    let v = cmul(m, u);
     //@end
     //@end
     g$m += seen.x * v.y + seen.y * v.x;
     x$m = cmul(x$m, m);
     //@end
     //@if ONWARD
+    //@if ACTIVE
+    x$m = turn_back(x$m, u, start_rms);
+    //@end
     //@if BEFORE
     x$m = cmul(x$m, before[pixel]);
     //@end

@@ -1,4 +1,5 @@
-// Row pass between two hops: inverse FFT along x -> after -> measurement -> record U_l -> times mask -> FFT along x, in place.
+// Row pass between two hops: inverse FFT along x -> after -> measurement -> record U_l -> activation -> times mask -> FFT along x,
+// in place.
 //@use params complex layout
 //@bind write work: array<vec2<f32>>
 //@if AFTER
@@ -13,6 +14,9 @@
 //@end
 //@if HALF
 //@use half
+//@end
+//@if ACTIVE
+//@use activation
 //@end
 //@if RECORD
 //@if HALF
@@ -68,6 +72,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         //@end
         //@if !OPTICAL
         x$m = seen;
+        //@end
+        //@if ACTIVE
+        x$m = activate(x$m, start_rms);
         //@end
         //@if MASK
         x$m = cmul(x$m, mask[pixel]);

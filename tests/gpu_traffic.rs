@@ -4,7 +4,7 @@ mod common;
 
 use common::{Setup, program};
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache, PassTraffic};
-use ffm_twin::engine::{Camera, Program, Store};
+use ffm_twin::engine::{Activation, ActivationKind, Camera, Program, Store};
 
 /// Bytes a pixel and layer that samples need, unpadded: work array 2 x (row pass 16 + column pass 16), recorded field
 /// written and read 16.
@@ -97,4 +97,21 @@ fn a_camera_moves_nothing_more() {
         pedestal: 100.0,
     });
     assert!(per_sample(&engine, &p) - exact < SMALL);
+}
+
+#[test]
+fn an_activation_moves_nothing_more() {
+    let engine = engine();
+    let mut p = program(&Setup { shape: [128, 128], padding: 1, ..Setup::default() });
+    let linear = per_sample(&engine, &p);
+    for hop in &mut p.hops[..2] {
+        hop.activation = Some(Activation { kind: ActivationKind::Intensity, gain: 1.0 });
+    }
+    // What it needs of the field is read already; the rms of the start field is small.
+    assert!(per_sample(&engine, &p) - linear < SMALL);
+    // Without a mask the recorded field is read for the derivative alone: 8 bytes, as with one.
+    p.hops[1].mask = None;
+    assert!((per_sample(&engine, &p) - linear).abs() < SMALL);
+    p.hops[0].activation = None;
+    assert!((linear - 8.0 - per_sample(&engine, &p)).abs() < SMALL);
 }

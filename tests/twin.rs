@@ -192,6 +192,29 @@ fn an_input_distance_is_a_hop_without_a_mask() {
 }
 
 #[test]
+fn activations_stand_behind_every_layer_but_the_last() {
+    use ffm_twin::engine::{Activation, ActivationKind};
+    let optics =
+        "[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nlayers = 3\ninput_distance = '0.05 m'";
+    let compiled = |text: &str, pass| {
+        let config: SystemConfig = toml::from_str(&format!("{optics}\n{text}")).unwrap();
+        let p = System::new(config, [28, 28], 1).unwrap().compile_twin(pass, &exact).unwrap();
+        p.hops.iter().map(|h| h.activation).collect::<Vec<_>>()
+    };
+    let unit = |kind, gain| Some(Activation { kind, gain });
+    let electro = "[activation]\nkind = 'electro-optic'\nresponse = '90 deg'\ngain = 2.0";
+    let half = std::f64::consts::FRAC_PI_2;
+    let kind = ActivationKind::ElectroOptic { tap: 0.1, response: half, bias: 2.0 * half };
+    for pass in [ErrorPass::Forward, ErrorPass::Transposed] {
+        assert_eq!(compiled(electro, pass), [None, unit(kind, 2.0), unit(kind, 2.0), None]);
+        let relu = unit(ActivationKind::Relu { threshold: 0.5 }, 1.0);
+        assert_eq!(compiled("[activation]\nkind = 'relu'", pass), [None, relu, relu, None]);
+        assert_eq!(compiled("", pass), [None; 4]);
+        assert_eq!(compiled("[activation]\nkind = 'none'", pass), [None; 4]);
+    }
+}
+
+#[test]
 fn impossible_settings_are_named() {
     let cases = [
         ("[optics]\npitch = '-8 um'", "optics.pitch (m) = -"),
@@ -239,6 +262,9 @@ fn impossible_settings_are_named() {
         ("[input]\nencoding = 'phase'\nphase_range = '0 rad'", "input.phase_range (rad) = 0"),
         ("[imperfections.camera]\nfull_well = 0.0", "camera.full_well = 0"),
         ("[imperfections]\npreset = 'nowhere.toml'", "nowhere.toml"),
+        ("[activation]\nkind = 'relu'\nthreshold = -1.0", "activation.threshold = -1: must be 0, or"),
+        ("[activation]\nkind = 'electro-optic'\ntap = 1.0", "activation.tap = 1: must be 0 to below 1"),
+        ("[activation]\nkind = 'intensity'\ngain = nan", "activation.gain = NaN"),
     ];
     for (text, expected) in cases {
         let message = refusal(text);

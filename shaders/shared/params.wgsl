@@ -53,8 +53,13 @@ struct Params {
     // Loss: weight of the light that misses the detectors, part of the target that every class has.
     efficiency: f32,
     smoothing: f32,
-    // To a whole number of pairs.
-    padding: u32,
+    // Activation: gain; half the depth, threshold or turns of unit intensity; saturation or bias in turns; half the root of
+    // what the tap leaves, and that times the response.
+    active_gain: f32,
+    active_a: f32,
+    active_b: f32,
+    active_c: f32,
+    active_d: f32,
 }
 
 //@bind uniform p: Params

@@ -71,6 +71,23 @@ pub fn ln(x: f32) -> f32 {
     m + (p * m * z - 0.5 * z) + e * std::f32::consts::LN_2
 }
 
+/// `exp x` for `x` in `-86..=0`, relative error below 1e-6 (Cephes' coefficients for `expf`).
+#[inline(always)]
+pub fn exp_negative(x: f32) -> f32 {
+    let k = (x * std::f32::consts::LOG2_E + 0.5).floor();
+    // ln 2 in two parts, so that k ln 2 is subtracted exactly.
+    let f = (x - k * 0.693_359_4) + k * 2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4_f32;
+    p = p * f + 1.398_199_9e-3;
+    p = p * f + 8.333_452e-3;
+    p = p * f + 4.166_579_6e-2;
+    p = p * f + 1.666_666_6e-1;
+    p = p * f + 0.5;
+    // Adding 2^23 leaves the exponent field of 2^k in the lowest bits.
+    let power = f32::from_bits((k + (8_388_608.0 + 127.0)).to_bits() << 23);
+    (p * f * f + f + 1.0) * power
+}
+
 /// `(cos, sin)` of `2 pi t` for `t` in `0..1`, absolute error below 3e-7.
 #[inline(always)]
 pub fn cos_sin_turns(t: f32) -> (f32, f32) {
@@ -130,6 +147,15 @@ mod tests {
                 (f64::from(c) - angle.cos()).abs() < 5e-7 && (f64::from(s) - angle.sin()).abs() < 5e-7,
                 "turn {x}"
             );
+        }
+    }
+
+    #[test]
+    fn exp_negative_is_accurate() {
+        for k in 0..=86_000 {
+            let x = -(k as f32) / 1000.0;
+            let exact = f64::from(x).exp();
+            assert!((f64::from(exp_negative(x)) / exact - 1.0).abs() < 1e-6, "exp {x}");
         }
     }
 

@@ -81,6 +81,16 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
                 hop.transfer.max(hop.error.transfer),
             ));
         }
+        if let Some(activation) = &hop.activation {
+            activation.check(l + 1)?;
+            if l + 1 == p.hops.len() {
+                return Err(shape(
+                    "activation after the last hop",
+                    "none: its field is detected",
+                    activation.kind,
+                ));
+            }
+        }
         if hop.mask.is_some_and(|m| m >= p.masks.len()) {
             return Err(shape("mask index", format!("below {}", p.masks.len()), hop.mask));
         }

@@ -1,6 +1,7 @@
 //! Engines run compiled optical systems on batches: [`cpu`] (portable, and the `f64` reference) and [`gpu`]; a [`fleet`]
 //! spreads batches over several of them.
 
+mod activation;
 mod check;
 pub mod cpu;
 mod error;
@@ -9,6 +10,7 @@ pub mod gpu;
 mod program;
 mod select;
 
+pub use activation::{Activation, ActivationKind};
 pub(crate) use check::host_memory;
 pub use check::next_fast_length;
 pub use error::EngineError;

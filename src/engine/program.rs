@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
+use super::Activation;
 use crate::optics::Field;
 
 /// A compiled optical system. All arrays are `f64`; an engine stores them in its own precision.
@@ -14,8 +15,9 @@ use crate::optics::Field;
 /// Data pass, for hop `l = 1..=L` (index `l - 1` in [`Program::hops`]), with `U_0` from [`Input`]:
 ///
 /// ```text
-/// V_l = M_l U_{l-1}                  (V_l = U_{l-1} where the hop has no mask)
+/// V_l = M_l F_{l-1}                  (V_l = F_{l-1} where the hop has no mask)
 /// U_l = camera( A_l . T_l V_l )      T = crop . IDFT2 . H . DFT2 . zero-pad
+/// F_l = f_l(U_l)                     (F_l = U_l without an activation, and for l = 0 and L)
 /// ```
 ///
 /// Error pass, for `l = L..=1`, with `e_L = g = dL/dU_L`:
@@ -23,11 +25,17 @@ use crate::optics::Field;
 /// ```text
 /// E_l = camera( A'_l . T'_l (B'_l . e_l) )
 /// dL/dphi_l = -2 Im( E_l . V_l )
-/// e_{l-1} = M_l E_l                  (e_{l-1} = E_l where the hop has no mask)
+/// d_{l-1} = M_l E_l                  (d_{l-1} = E_l where the hop has no mask)
+/// e_{l-1} = d df/dU + conj(d df/dU*) (e_{l-1} = d_{l-1} without an activation; f = f_{l-1} at the recorded U_{l-1})
 /// ```
 ///
 /// `T'`, `A'`, `B'` are [`ErrorHop`]: equal to the data pass for fully forward mode (`B' = 1`), transposed for
 /// the exact adjoint (`H'(f) = H(-f)`, `B' = A`, `A' = 1`). `.` is the pixelwise product, without conjugates.
+///
+/// Fields and errors: `dL = 2 Re(sum e_l dU_l) = 2 Re(sum d_l dF_l)`. `f` is not holomorphic, so that both Wirtinger
+/// derivatives enter; [`Activation`] has them. The recorded `U_l` is what the camera saw in front of the activation (in half
+/// precision with [`Store::F16`]), and `V_{l+1}` in the gradient is made of `f_l` of that. With [`Relay::Optical`] the
+/// activation acts on the light itself, and its derivative on the error's light.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// Pixels that hold light: `[rows, cols]`.
@@ -62,6 +70,8 @@ pub struct Hop {
     pub transfer: usize,
     /// Multiplier `A` after propagation (camera-side aberration and transmission), shape [`Program::shape`].
     pub after: Option<Arc<Field>>,
+    /// What is made of the field, once it is measured, before it passes on; not at the last hop, whose field is detected.
+    pub activation: Option<Activation>,
     /// The same hop on the way of the error.
     pub error: ErrorHop,
 }

@@ -7,8 +7,8 @@ use crate::data::DataSet;
 use crate::engine::Store;
 use crate::train::TrainConfig;
 use crate::twin::{
-    ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig,
-    SystemConfig,
+    ActivationConfig, ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig,
+    SourceConfig, SystemConfig,
 };
 
 /// The embedded default experiment.
@@ -36,6 +36,8 @@ pub struct Experiment {
     pub loss: LossConfig,
     /// `[hardware]`.
     pub hardware: HardwareConfig,
+    /// `[activation]`.
+    pub activation: ActivationConfig,
     /// `[imperfections]`.
     pub imperfections: Imperfections,
     /// `[train]`.
@@ -56,6 +58,7 @@ impl Default for Experiment {
             detectors: DetectorConfig::default(),
             loss: LossConfig::default(),
             hardware: HardwareConfig::default(),
+            activation: ActivationConfig::default(),
             imperfections: Imperfections { preset: Some("bench".into()), ..Imperfections::default() },
             train: TrainConfig::default(),
             engine: EngineConfig::default(),
@@ -101,6 +104,7 @@ impl Experiment {
             detectors: self.detectors.clone(),
             loss: self.loss,
             hardware: self.hardware,
+            activation: self.activation,
             imperfections: self.imperfections.clone(),
         }
     }
@@ -179,6 +183,25 @@ mod tests {
         assert!(plain.contains("schedule = \"cosine\"") && plain.contains("keep = \"last\""), "{plain}");
         let error = settings::<Experiment>("[train]\nkeep = 'first'", "test", &[]).unwrap_err().to_string();
         assert!(error.contains("train.keep") && error.contains("best"), "{error}");
+    }
+
+    #[test]
+    fn an_activation_can_be_set_by_its_kind_alone() {
+        let read = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+            settings::<Experiment>("", "test", &sets)
+        };
+        assert_eq!(read(&[]).unwrap().activation, ActivationConfig::None);
+        for kind in ["none", "intensity", "saturable", "relu", "electro-optic"] {
+            let one = read(&[&format!("activation.kind={kind}")]).unwrap();
+            assert_eq!(settings::<Experiment>(&one.to_toml(), "written", &[]).unwrap(), one, "{kind}");
+        }
+        let relu = read(&["activation.kind=relu", "activation.threshold=0.3"]).unwrap().activation;
+        assert_eq!(relu, ActivationConfig::Relu { gain: 1.0, threshold: 0.3 });
+        let error = read(&["activation.kind=relu", "activation.depth=2"]).unwrap_err().to_string();
+        assert!(error.contains("depth"), "{error}");
+        let error = read(&["activation.kind=tanh"]).unwrap_err().to_string();
+        assert!(error.contains("electro-optic"), "{error}");
     }
 
     #[test]

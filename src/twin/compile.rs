@@ -94,6 +94,7 @@ impl System {
         for number in 1..=layers {
             limits::check(&self.errors.of(number), number, &self.grid, self.config.optics.distance.0)?;
         }
+        self.config.activation.compile()?;
         positive("input.phase_range (rad)", self.config.input.phase_range.0)?;
         if let SourceConfig::Gaussian { waist } = self.config.source {
             positive("source.waist (m)", waist.0)?;
@@ -217,6 +218,8 @@ impl System {
             let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
             let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
             hop.mask = Some(masks.len());
+            // The last field is detected as it arrives.
+            hop.activation = self.config.activation.compile()?.filter(|_| layer < o.layers);
             if self.config.hardware.error_path == ErrorPath::Through && pass == ErrorPass::Forward {
                 hop.error.before = modulator::flat_response(&mask, &self.grid).map(Arc::new);
             }
@@ -363,7 +366,7 @@ impl Shelf<'_> {
                 ErrorHop { transfer, before: after.clone(), after: None }
             }
         };
-        Ok(Hop { mask: None, transfer, after, error })
+        Ok(Hop { mask: None, transfer, after, activation: None, error })
     }
 
     fn pupil(&self, e: &LayerErrors, layer: usize) -> Result<Vec<(usize, f64)>, ConfigError> {

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LossConfig, Pair};
+use super::{ActivationConfig, LossConfig, Pair};
 use crate::calibrate::Imperfections;
 use crate::optics::{Angle, Length, Method};
 
@@ -24,6 +24,8 @@ pub struct SystemConfig {
     pub loss: LossConfig,
     /// `[hardware]`.
     pub hardware: HardwareConfig,
+    /// `[activation]`.
+    pub activation: ActivationConfig,
     /// `[imperfections]`.
     pub imperfections: Imperfections,
 }

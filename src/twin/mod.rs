@@ -1,5 +1,6 @@
 //! The optical system: ideal or imperfect layers, compiled to a program of arrays that an engine runs.
 
+mod activation;
 mod compile;
 mod config;
 mod detectors;
@@ -10,6 +11,7 @@ mod memory;
 mod modulator;
 mod pair;
 
+pub use activation::ActivationConfig;
 pub use compile::{ErrorPass, Lengths, System};
 pub use config::{
     DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout,

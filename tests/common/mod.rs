@@ -7,15 +7,15 @@ use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
 use ffm_twin::engine::{
-    Batch, Encoding, Engine, ErrorHop, Hop, ImageSet, Input, Loss, Modulator, Program, Readout, Relay,
-    Scoring, SetId, State, Store,
+    Activation, Batch, Encoding, Engine, ErrorHop, Hop, ImageSet, Input, Loss, Modulator, Program, Readout,
+    Relay, Scoring, SetId, State, Store,
 };
 use ffm_twin::optics::Field;
 use ndarray::{Array2, Array3};
 use num_complex::Complex64;
 
 /// What a test program is made of.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub shape: [usize; 2],
     pub padding: usize,
@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub transposed: bool,
     /// One-sided pixel-plane aberration, radians rms; one camera sees every hop.
     pub camera_aberration: f64,
+    /// After every hop but the last.
+    pub activation: Option<Activation>,
 }
 
 impl Default for Setup {
@@ -50,6 +52,7 @@ impl Default for Setup {
             shift: 0.0,
             transposed: false,
             camera_aberration: 0.0,
+            activation: None,
         }
     }
 }
@@ -104,7 +107,13 @@ pub(crate) fn program(s: &Setup) -> Program {
         } else {
             ErrorHop { transfer: 0, before: None, after: side.clone() }
         };
-        Hop { mask: Some(l), transfer: 0, after: side, error }
+        Hop {
+            mask: Some(l),
+            transfer: 0,
+            after: side,
+            activation: s.activation.filter(|_| l + 1 < s.layers),
+            error,
+        }
     };
     let differential = s.scoring == Scoring::Differential;
     let (classes, regions) = if differential { (5, 10) } else { (10, 10) };

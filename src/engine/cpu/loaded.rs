@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use super::activation::Unit;
 use super::buffer::{Buffer, Layout};
 use super::encode::Encoder;
 use super::measure::Sensor;
@@ -23,6 +24,7 @@ pub(super) struct Hop<T> {
     pub(super) mask_is_new: bool,
     pub(super) transfer: usize,
     pub(super) after: Option<Buffer<T>>,
+    pub(super) activation: Option<Unit<T>>,
     pub(super) error_transfer: usize,
     pub(super) error_before: Option<Buffer<T>>,
     pub(super) error_after: Option<Buffer<T>>,
@@ -59,6 +61,7 @@ impl<T: Real> Loaded<T> {
             mask_is_new: program.hops[l + 1..].iter().all(|later| later.mask != h.mask),
             transfer: h.transfer,
             after: array(&h.after),
+            activation: h.activation.as_ref().map(Unit::new),
             error_transfer: h.error.transfer,
             error_before: array(&h.error.before),
             error_after: array(&h.error.after),
@@ -98,6 +101,8 @@ pub(super) struct Workspace<T> {
     pub(super) measured: Buffer<T>,
     /// A block of a recorded field.
     pub(super) recorded: Buffer<T>,
+    /// A block of an activated field; empty where nothing is.
+    pub(super) activated: Buffer<T>,
     /// Recorded `U_0 ..= U_L`; those between are empty where they are in `halves`.
     pub(super) fields: Vec<Buffer<T>>,
     /// Recorded `U_1 .. U_{L-1}` in half precision, and their units.
@@ -122,6 +127,7 @@ impl<T: Real> Workspace<T> {
             rows: block(),
             measured: block(),
             recorded: block(),
+            activated: if is_active(program) { block() } else { Buffer::zeros(0) },
             fields: (0..=hops).map(|l| if half(l) { Buffer::zeros(0) } else { field() }).collect(),
             halves: (0..=hops).map(|l| vec![f16::ZERO; if half(l) { pixels } else { 0 }]).collect(),
             units: vec![1.0; hops + 1],
@@ -141,7 +147,7 @@ impl<T: Real> Workspace<T> {
             Store::F16 => (3, between),
         };
         let gray = (2 + layout.lanes) * program.input.window[1];
-        let blocks = 6 * layout.block_pixels();
+        let blocks = if is_active(program) { 8 } else { 6 } * layout.block_pixels();
         let numbers = t.work_len() + t.scratch_len() + gray + blocks + 2 * fields * layout.pixels();
         numbers * size_of::<T>() + 2 * halves * layout.pixels() * size_of::<f16>()
     }
@@ -159,6 +165,11 @@ impl<T: Real> Workspace<T> {
             }
         }
     }
+}
+
+/// Whether any field is activated.
+fn is_active(program: &Program) -> bool {
+    program.hops.iter().any(|hop| hop.activation.is_some())
 }
 
 /// Sums of some samples' gradients and readings.

@@ -3,6 +3,7 @@
 //! Samples run in parallel, each passing all layers in one thread's scratch, so that its fields stay in cache; masks,
 //! transfer functions and plans are shared. Gradients are summed in a fixed number of slots, in a fixed order.
 
+mod activation;
 mod buffer;
 mod encode;
 mod loaded;
@@ -89,7 +90,7 @@ impl<T: Real> CpuEngine<T> {
                 *sum += pixelwise::mean_intensity(field, pixels);
             }
             let g = run.loaded.error_source(ws, set.labels[batch.indices[b] as usize], power, 1.0);
-            sample::error_pass(&run.loaded, ws, g, None, &mut gradients, true);
+            sample::error_pass(&run.loaded, ws, [power, g], None, &mut gradients, true);
             error += g;
             for (sum, power) in sums.error.iter_mut().zip(&ws.error_power) {
                 *sum += power;
@@ -151,7 +152,7 @@ impl<T: Real> Run<T> {
                 let power = loaded.encode(set, index, ws);
                 sample::data_pass(loaded, ws, power, noise);
                 let g = loaded.error_source(ws, label, power, share);
-                sample::error_pass(loaded, ws, g, noise, &mut slot.gradients, b == s);
+                sample::error_pass(loaded, ws, [power, g], noise, &mut slot.gradients, b == s);
                 slot.loss += ws.reading.loss;
                 slot.correct += u64::from(ws.reading.prediction == label);
                 keep(b, ws);
@@ -373,7 +374,8 @@ impl<T: Real> Engine for CpuEngine<T> {
         let one = |u: &Field| {
             let ws = &mut *lock(&run.workspaces[thread()]);
             run.loaded.layout.write(u, &mut ws.fields[0]);
-            sample::data_pass(&run.loaded, ws, 0.0, None);
+            let power = pixelwise::mean_intensity(&ws.fields[0], u.len());
+            sample::data_pass(&run.loaded, ws, power, None);
             run.loaded.layout.field(&ws.fields[run.loaded.hops.len()])
         };
         Ok(self.pool.install(|| fields.par_iter().map(one).collect()))

@@ -16,6 +16,8 @@ pub trait Real:
     fn wide(self) -> f64;
     /// `(cos, sin)` of a phase in radians, to the precision of the type.
     fn cos_sin(phase: Self) -> (Self, Self);
+    /// `exp x` for `x` in `-86..=0`, to the precision of the type.
+    fn exp_negative(x: Self) -> Self;
 }
 
 impl Real for f32 {
@@ -34,6 +36,10 @@ impl Real for f32 {
         let turns = phase * std::f32::consts::FRAC_1_PI * 0.5;
         noise::cos_sin_turns(turns - turns.floor())
     }
+    #[inline(always)]
+    fn exp_negative(x: Self) -> Self {
+        noise::exp_negative(x)
+    }
 }
 
 impl Real for f64 {
@@ -50,6 +56,10 @@ impl Real for f64 {
     fn cos_sin(phase: Self) -> (Self, Self) {
         let (sin, cos) = phase.sin_cos();
         (cos, sin)
+    }
+    #[inline(always)]
+    fn exp_negative(x: Self) -> Self {
+        x.exp()
     }
 }
 

@@ -57,7 +57,13 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
                 shorten(record, ws.units[l + 1], &mut ws.halves[l + 1][at.clone()]);
             }
             if l + 1 < p.hops.len() {
-                let rows = if apart { &ws.rows[..] } else { record };
+                if let Some(unit) = &hop.activation {
+                    if !apart {
+                        ws.rows.copy_from_slice(record);
+                    }
+                    unit.activate(p.layout.lanes, &mut ws.rows, input_power.sqrt());
+                }
+                let rows = if apart || hop.activation.is_some() { &ws.rows[..] } else { record };
                 send(p, block, rows, mask_of(l + 1).map(|m| &m[at]), &mut ws.work, &mut ws.scratch);
             }
         }
@@ -65,16 +71,17 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
 }
 
 /// Error pass from `g` in `ws.source`; adds `-2 Im(E_l V_l)` to `gradients[mask]`, or writes it where the gradients are
-/// `fresh`. `error_power` is the mean of `|g|^2`.
+/// `fresh`. `powers` are the means of `|U_0|^2` and of `|g|^2`.
 pub(super) fn error_pass<T: Real>(
     p: &Loaded<T>,
     ws: &mut Workspace<T>,
-    error_power: f64,
+    powers: [f64; 2],
     noise: Noise,
     gradients: &mut [Buffer<T>],
     fresh: bool,
 ) {
     let last = p.hops.len() - 1;
+    let [input_rms, error_rms] = powers.map(f64::sqrt);
     let apart = p.sensor.is_some() && noise.is_some() && p.relay == Relay::Optical;
     for block in 0..p.layout.blocks() {
         let at = part(p, block);
@@ -85,7 +92,7 @@ pub(super) fn error_pass<T: Real>(
     let first = p.hops.iter().position(|h| h.mask.is_some()).unwrap_or(0);
     for (l, hop) in p.hops.iter().enumerate().skip(first).rev() {
         p.transform.columns(hop.error_transfer, &mut ws.work, &mut ws.scratch);
-        let scale = p.exposure.error[l] * error_power.sqrt();
+        let scale = p.exposure.error[l] * error_rms;
         let mut power = 0.0;
         for block in 0..p.layout.blocks() {
             let at = part(p, block);
@@ -102,23 +109,38 @@ pub(super) fn error_pass<T: Real>(
                 rows.copy_from_slice(measured);
             }
             observe(p, measured, block, scale, noise, stage_word(l, Pass::Error));
+            // The unit between the hop before and this one, and the field that it saw.
+            let unit = l.checked_sub(1).and_then(|before| p.hops[before].activation.as_ref());
+            let u = if p.is_half(l) {
+                if hop.mask.is_some() || unit.is_some() {
+                    widen(&ws.halves[l][at.clone()], ws.units[l], &mut ws.recorded);
+                }
+                &ws.recorded[..]
+            } else {
+                &ws.fields[l][at.clone()]
+            };
             if let Some(m) = hop.mask {
                 let mask = &p.masks[m][at.clone()];
-                let u = if p.is_half(l) {
-                    widen(&ws.halves[l][at.clone()], ws.units[l], &mut ws.recorded);
-                    &ws.recorded[..]
-                } else {
-                    &ws.fields[l][at.clone()]
+                let sent = match unit {
+                    Some(unit) => {
+                        ws.activated.copy_from_slice(u);
+                        unit.activate(p.layout.lanes, &mut ws.activated, input_rms);
+                        &ws.activated[..]
+                    }
+                    None => u,
                 };
-                // e_{l-1} = M E_l, and E_l V_l = (M E_l) U_{l-1}: one product serves both.
+                // d_{l-1} = M E_l, and E_l V_l = (M E_l) F_{l-1}: one product serves both.
                 let gradient = &mut gradients[m][real_part(p, block)];
-                gather(p.layout.lanes, measured, mask, u, gradient, fresh && hop.mask_is_new);
+                gather(p.layout.lanes, measured, mask, sent, gradient, fresh && hop.mask_is_new);
                 if apart {
                     multiply(p.layout.lanes, rows, mask);
                 }
             }
             if l > first {
                 let rows = if apart { rows } else { measured };
+                if let Some(unit) = unit {
+                    unit.turn_back(p.layout.lanes, rows, u, input_rms);
+                }
                 let before = p.hops[l - 1].error_before.as_ref().map(|b| &b[at]);
                 send(p, block, rows, before, &mut ws.work, &mut ws.scratch);
             }

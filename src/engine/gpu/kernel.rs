@@ -28,6 +28,9 @@ pub enum Stage {
     Mask,
 }
 
+/// Flags of the kinds of activation.
+const ACTIVATIONS: [&str; 4] = ["INTENSITY", "SATURABLE", "RELU", "ELECTRO"];
+
 /// Name, text and flags of every stage. Flags in groups: of a group with several, one at most is set.
 const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
     (
@@ -41,7 +44,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
         Stage::RowMiddle,
         "row_middle",
         include_str!("../../../shaders/row_middle.wgsl"),
-        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["MASK"], &["OPTICAL"], &["HALF"]],
+        &[&["AFTER"], &["MEASURE"], &["RECORD"], &["MASK"], &["OPTICAL"], &["HALF"], &ACTIVATIONS],
     ),
     (
         Stage::RowLast,
@@ -78,6 +81,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
             &["BEFORE"],
             &["PHASE"],
             &["HALF"],
+            &ACTIVATIONS,
         ],
     ),
     (Stage::Update, "update", include_str!("../../../shaders/update.wgsl"), &[&["ADAM", "TRACE"]]),
@@ -88,6 +92,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
 
 pub(super) fn shared(name: &str) -> &'static str {
     match name {
+        "activation" => include_str!("../../../shaders/shared/activation.wgsl"),
         "complex" => include_str!("../../../shaders/shared/complex.wgsl"),
         "encode" => include_str!("../../../shaders/shared/encode.wgsl"),
         "flat" => include_str!("../../../shaders/shared/flat.wgsl"),
@@ -144,7 +149,17 @@ impl Kernel {
             LineOrder::Columns => &geometry.column,
         });
         let mut flags: BTreeSet<&'static str> = flags.iter().copied().collect();
-        let of_sheet = ["MEASURE", "ENCODED", "HALF"];
+        if flags.iter().any(|f| ACTIVATIONS.contains(f)) {
+            flags.insert("ACTIVE");
+        }
+        let of_fields = ["MASK", "ACTIVE"];
+        if stage == Stage::ErrorRow
+            && !flags.contains("ENCODED")
+            && of_fields.iter().any(|f| flags.contains(f))
+        {
+            flags.insert("RECORDED");
+        }
+        let of_sheet = ["MEASURE", "ENCODED", "HALF", "ACTIVE"];
         if matches!(stage, Stage::RowMiddle | Stage::ErrorRow) && of_sheet.iter().any(|f| flags.contains(f)) {
             flags.insert("SHEET");
         }

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Camera, Encoding, Loss, Modulator, Program, Update};
+use crate::engine::{Activation, ActivationKind, Camera, Encoding, Loss, Modulator, Program, Update};
 
 /// Bytes between the parameters of two dispatches: the largest alignment of uniform offsets that WebGPU allows.
 pub(super) const SLOT: u64 = 256;
@@ -53,7 +53,11 @@ pub(super) struct Params {
     pub(super) stored_level: f32,
     pub(super) efficiency: f32,
     pub(super) smoothing: f32,
-    pub(super) padding: u32,
+    pub(super) active_gain: f32,
+    pub(super) active_a: f32,
+    pub(super) active_b: f32,
+    pub(super) active_c: f32,
+    pub(super) active_d: f32,
 }
 
 impl Params {
@@ -103,6 +107,24 @@ impl Params {
             self.col_by_row = m10 as f32;
             self.col_by_col = (m11 - 1.0) as f32;
             self.col_offset = affine.offset[1] as f32;
+        }
+        self
+    }
+
+    /// With the numbers of an activation.
+    pub(super) fn with_activation(mut self, activation: &Activation) -> Self {
+        self.active_gain = activation.gain as f32;
+        match activation.kind {
+            ActivationKind::Intensity => {}
+            ActivationKind::Saturable { depth, saturation } => {
+                (self.active_a, self.active_b) = ((0.5 * depth) as f32, saturation as f32);
+            }
+            ActivationKind::Relu { threshold } => self.active_a = threshold as f32,
+            ActivationKind::ElectroOptic { tap, response, bias } => {
+                let half_root = 0.5 * (1.0 - tap).sqrt();
+                (self.active_a, self.active_b) = ((response / TAU) as f32, (bias / TAU) as f32);
+                (self.active_c, self.active_d) = (half_root as f32, (response * half_root) as f32);
+            }
         }
         self
     }

@@ -1,6 +1,7 @@
 //! One dispatch as data: stage, flags, buffers, grid.
 
 use crate::device::noise::Pass as Light;
+use crate::engine::{Activation, ActivationKind};
 
 use super::kernel::Stage;
 
@@ -31,6 +32,8 @@ pub(super) struct Pass {
     pub(super) measured: Option<(usize, Light)>,
     /// Hop (from 0) of the field that is stored in half precision.
     pub(super) stored: Option<usize>,
+    /// Hop (from 0) whose activation the pass applies.
+    pub(super) activated: Option<usize>,
     /// Whether this is the first of a step to add to its gradient.
     pub(super) first_touch: bool,
     /// Mask whose modulator the pass is told of.
@@ -48,6 +51,7 @@ impl Pass {
             buffers: Vec::new(),
             measured: None,
             stored: None,
+            activated: None,
             first_touch: false,
             modulator: None,
         }
@@ -86,6 +90,19 @@ impl Pass {
             self.stored = Some(hop);
         }
         self.flag(wanted, "HALF")
+    }
+
+    /// With the activation at the end of a hop.
+    pub(super) fn activating(mut self, activation: Option<&Activation>, hop: usize) -> Self {
+        let Some(activation) = activation else { return self };
+        self.activated = Some(hop);
+        let flag = match activation.kind {
+            ActivationKind::Intensity => "INTENSITY",
+            ActivationKind::Saturable { .. } => "SATURABLE",
+            ActivationKind::Relu { .. } => "RELU",
+            ActivationKind::ElectroOptic { .. } => "ELECTRO",
+        };
+        self.flag(true, flag)
     }
 
     /// Buffer behind a name of the kernel.

@@ -290,6 +290,9 @@ impl Run {
         if let Some(m) = pass.modulator {
             params = params.with_modulator(&self.program.masks[m]);
         }
+        if let Some(activation) = pass.activated.and_then(|hop| self.program.hops[hop].activation.as_ref()) {
+            params = params.with_activation(activation);
+        }
         Ok(Step { compiled, bind, pass, params })
     }
 }

@@ -105,7 +105,9 @@ impl<'a> Schedule<'a> {
         // the light on the detectors is reckoned in parts of its energy.
         let halves = purpose == Purpose::Train && self.half();
         let energy = purpose == Purpose::Infer || loss_flags(self.program).contains(&"EFFICIENCY");
-        let sums = !given && (camera || self.mse() || halves || energy);
+        // ... and that of activations, whatever the fields come from.
+        let active = self.program.hops.iter().any(|hop| hop.activation.is_some());
+        let sums = active || !given && (camera || self.mse() || halves || energy);
         let mut first = self.rows(Stage::RowFirst, Across::Samples);
         if given {
             first = first.flag(true, "GIVEN").uses("given", self.last_record());
@@ -131,6 +133,7 @@ impl<'a> Schedule<'a> {
             .flag(measure && self.optical(), "OPTICAL");
         pass.optional("RECORD", "record", record.then(|| format!("record{}", l + 1)))
             .stored(record && self.half(), l)
+            .activating(hop.activation.as_ref(), l)
     }
 
     fn last(&self, l: usize, hop: &Hop, purpose: Purpose, camera: bool) -> Pass {
@@ -197,9 +200,12 @@ impl<'a> Schedule<'a> {
             pass = pass.uses("partial", format!("partial{m}"));
         }
         if l > 0 {
+            let activation = self.program.hops[l - 1].activation.as_ref();
+            let reads = hop.mask.is_some() || activation.is_some();
             return pass
                 .uses("record", format!("record{l}"))
-                .stored(hop.mask.is_some() && self.half(), l - 1);
+                .stored(reads && self.half(), l - 1)
+                .activating(activation, l - 1);
         }
         // The start field is encoded again: cheaper than a recorded copy.
         let phase = encode_flag(self.program);
@@ -291,7 +297,13 @@ mod tests {
     fn program(side: usize, masks: &[Option<usize>]) -> Program {
         let dot = Arc::new(Array2::from_elem((1, 1), Complex64::ONE));
         let error = ErrorHop { transfer: 0, before: Some(dot.clone()), after: Some(dot.clone()) };
-        let hop = |&mask| Hop { mask, transfer: 0, after: Some(dot.clone()), error: error.clone() };
+        let hop = |&mask| Hop {
+            mask,
+            transfer: 0,
+            after: Some(dot.clone()),
+            activation: None,
+            error: error.clone(),
+        };
         Program {
             shape: [side; 2],
             padded: [side; 2],

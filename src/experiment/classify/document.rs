@@ -138,6 +138,7 @@ fn optics(experiment: &Experiment, programs: &Programs) -> Result<Optics, RunErr
     };
     let fact = |name: &str, value: String| Fact { name: name.into(), value };
     let mut more = vec![fact("hardware", hardware.into()), fact("detectors", layout.into())];
+    more.push(fact("activation", experiment.activation.describe()));
     more.push(fact("camera", programs.system.camera().map_or_else(|| "exact fields".into(), camera)));
     Ok(Optics {
         wavelength: o.wavelength.0,
