@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::Imperfections;
 use crate::data::DataSet;
 use crate::engine::Store;
-use crate::train::TrainConfig;
+use crate::train::{LaboratoryConfig, TrainConfig};
 use crate::twin::{
     ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig, SourceConfig,
     SystemConfig,
@@ -40,6 +40,8 @@ pub struct Experiment {
     pub imperfections: Imperfections,
     /// `[train]`.
     pub train: TrainConfig,
+    /// `[laboratory]`.
+    pub laboratory: LaboratoryConfig,
     /// `[engine]`.
     pub engine: EngineConfig,
 }
@@ -58,6 +60,7 @@ impl Default for Experiment {
             hardware: HardwareConfig::default(),
             imperfections: Imperfections { preset: Some("bench".into()), ..Imperfections::default() },
             train: TrainConfig::default(),
+            laboratory: LaboratoryConfig::default(),
             engine: EngineConfig::default(),
         }
     }

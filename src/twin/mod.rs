@@ -9,7 +9,7 @@ mod memory;
 mod modulator;
 mod pair;
 
-pub use compile::{ErrorPass, Lengths, System};
+pub use compile::{ErrorPass, Lengths, Misalignment, Registration, System};
 pub use config::{
     DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout, LossConfig,
     OpticsConfig, SourceConfig, SystemConfig,

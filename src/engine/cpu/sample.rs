@@ -75,6 +75,8 @@ pub(super) fn error_pass<T: Real>(
     fresh: bool,
 ) {
     let last = p.hops.len() - 1;
+    let quiet = noise.is_none();
+    let noise = noise.filter(|_| p.error_measured);
     let apart = p.sensor.is_some() && noise.is_some() && p.relay == Relay::Optical;
     for block in 0..p.layout.blocks() {
         let at = part(p, block);
@@ -94,7 +96,7 @@ pub(super) fn error_pass<T: Real>(
             if let Some(after) = &hop.error_after {
                 multiply(p.layout.lanes, measured, &after[at.clone()]);
             }
-            if noise.is_none() {
+            if quiet {
                 // Only whoever measures exposures asks, and does so without noise.
                 power += mean_intensity(measured, 1);
             }
@@ -103,7 +105,7 @@ pub(super) fn error_pass<T: Real>(
             }
             observe(p, measured, block, scale, noise, stage_word(l, Pass::Error));
             if let Some(m) = hop.mask {
-                let mask = &p.masks[m][at.clone()];
+                let mask = &p.masks[p.error_masks + m][at.clone()];
                 let u = if p.is_half(l) {
                     widen(&ws.halves[l][at.clone()], ws.units[l], &mut ws.recorded);
                     &ws.recorded[..]

@@ -8,7 +8,7 @@ use crate::data::DataSet;
 use crate::engine::{Batch, Engine, Exposure, Program, State};
 use crate::experiment::{Experiment, RunError};
 use crate::metrics::{GradientCosine, gradient_cosine, ssim_intensity};
-use crate::train::Outcome;
+use crate::train::{self, BenchCost, Method, Outcome};
 
 /// Test images whose output fields are compared.
 const FIELDS: usize = 64;
@@ -57,11 +57,15 @@ pub(super) struct Output {
 pub struct Summary {
     /// Accuracies on the test images, 0..=1.
     pub accuracy: Accuracies,
+    /// Method of the third stage.
+    pub method: &'static str,
+    /// What the third stage would take on a real bench.
+    pub bench: BenchCost,
     /// Mean SSIM of output intensities.
     pub ssim: Likeness,
-    /// Cosine between the FFM gradient and the true gradient of the same twin, per layer.
+    /// Cosine between the gradient of the method and the true gradient of the same twin, per layer.
     pub gradient_cosine: Vec<f64>,
-    /// Training samples per second of FFM training (measurements included).
+    /// Training samples per second of the third stage (measurements included).
     pub samples_per_second: f64,
     /// Training samples per second in silico.
     pub samples_per_second_in_silico: f64,
@@ -89,8 +93,11 @@ pub struct Accuracies {
     pub ideal: f64,
     /// The same masks on the imperfect twin.
     pub in_silico_deployed: f64,
-    /// Masks trained by FFM on the twin.
-    pub ffm: f64,
+    /// Masks trained by FFM on the twin; absent with another method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ffm: Option<f64>,
+    /// Masks of the third stage, whatever its method, on the twin.
+    pub trained: f64,
 }
 
 /// SSIM of output intensities.
@@ -155,7 +162,7 @@ fn pick(labels: &[u8], classes: usize) -> Vec<u32> {
     (0..classes.min(EXAMPLES)).filter_map(first).map(|i| i as u32).collect()
 }
 
-/// The gradient that FFM measures against the true one of the same imperfect twin, with the FFM-trained masks.
+/// The gradient that the method gives against the true one of the same imperfect twin, with the FFM-trained masks.
 fn gradients(
     experiment: &Experiment,
     data: &DataSet,
@@ -164,7 +171,7 @@ fn gradients(
     ffm: &Outcome,
 ) -> Result<GradientCosine, RunError> {
     let indices: Vec<u32> = (0..data.train.len().min(GRADIENTS).min(experiment.train.batch) as u32).collect();
-    let mut gradient = |program: &Program| -> Result<_, RunError> {
+    let mut gradient = |program: &Program, estimated: bool| -> Result<Vec<Array2<f64>>, RunError> {
         engine.load(program, indices.len())?;
         engine.clear_sets();
         let set = engine.upload(&data.train)?;
@@ -173,9 +180,17 @@ fn gradients(
             engine.set_exposure(exposure)?;
         }
         let batch = Batch::whole(set, &indices, experiment.seed, ANALYSIS_STEP);
+        if estimated {
+            let (labels, c) = (&data.train.labels, experiment.train.perturbation);
+            let found = train::estimate(engine, &ffm.state, batch, labels, c)?;
+            return Ok(found.gradients.iter().map(|g| g.mapv(f64::from)).collect());
+        }
         Ok(engine.trace(batch)?.gradients)
     };
-    let (measured, truth) = (gradient(&programs.twin)?, gradient(&programs.truth)?);
+    // A computer's method never sees the twin: its gradient is that of the model.
+    let used = if programs.method.is_physical() { &programs.twin } else { &programs.ideal };
+    let measured = gradient(used, programs.method == Method::Spsa)?;
+    let truth = gradient(&programs.truth, false)?;
     Ok(gradient_cosine(&measured, &truth)?)
 }
 

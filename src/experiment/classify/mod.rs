@@ -6,5 +6,4 @@ mod files;
 mod stages;
 
 pub use analysis::Summary;
-pub use files::{STAGE_FFM, STAGE_IN_SILICO};
-pub use stages::{Classification, Ended, Retested, Watch, classify, retest};
+pub use stages::{Classification, Ended, Retested, Watch, classify, error_pass, retest};
