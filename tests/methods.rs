@@ -93,13 +93,24 @@ fn on_an_imperfect_system_only_backward_and_registered_light_are_exact() {
     let [ffm, _, registered, aware] = cosines;
     assert!(registered > 1.0 - 1e-10, "{registered}");
     assert!(ffm < 0.95 && aware < 0.95, "{cosines:?}");
-    assert!(ffm > 0.1 && aware > 0.1, "{cosines:?}");
+    assert!(ffm > 0.1, "{cosines:?}");
+}
+
+#[test]
+fn what_belongs_to_the_mask_costs_physics_aware_training_and_not_forward_light() {
+    let text = format!("{OPTICS}[imperfections.all]\nmodulator_aberration = {{ rms = 0.4 }}\n");
+    let exact = gradient(&compiled(&text, ErrorPass::Transposed));
+    let of = |pass| alike(&gradient(&compiled(&text, pass)), &exact);
+    let (ffm, aware) = (of(ErrorPass::Forward), of(ErrorPass::Model));
+    println!("aberration of the modulator, 0.4 rad: ffm {ffm:.6}, physics-aware {aware:.3}");
+    assert!(ffm > 1.0 - 1e-10 && aware > 0.5 && aware < 0.95);
 }
 
 #[test]
 fn errors_of_the_response_are_in_the_physical_mask_but_not_in_the_models() {
     let text = format!("{OPTICS}[imperfections.all]\ngamma = 1.3\nbits = 4\nefficiency = 0.9\n");
-    let [physical, model] = [ErrorPass::Transposed, ErrorPass::Model].map(|pass| gradient(&compiled(&text, pass)));
+    let [physical, model] =
+        [ErrorPass::Transposed, ErrorPass::Model].map(|pass| gradient(&compiled(&text, pass)));
     let cosine = alike(&physical, &model);
     assert!(cosine < 0.99 && cosine > 0.3, "{cosine}");
     let masks = |pass| prepared(&compiled(&text, pass), 1).0.masks().expect("masks");
@@ -134,7 +145,8 @@ fn a_registered_measurement_is_noisy_and_still_right() {
         engine.set_exposure(&exposure).expect("exposures");
         alike(&engine.trace(batch(set, &[0, 1, 2])).expect("a trace").gradients, &truth)
     };
-    let (plain, registered, backward) = (noisy(ErrorPass::Forward), noisy(KNOWN), noisy(ErrorPass::Transposed));
+    let (plain, registered, backward) =
+        (noisy(ErrorPass::Forward), noisy(KNOWN), noisy(ErrorPass::Transposed));
     println!("with noise: ffm {plain:.3}, registered {registered:.3}, backward {backward:.3}");
     assert!(plain < 0.8 && registered > 0.95 && registered < 1.0 - 1e-6);
     assert!(backward > 0.95 && backward < 1.0 - 1e-6);
@@ -175,7 +187,8 @@ fn perturbation_estimates_the_gradient_in_the_mean_but_a_single_estimate_is_near
     assert_eq!(engine.state().expect("a state"), state);
     let together = cosine(&sum, &exact[0]);
     // One direction of n: |cos| has the mean sqrt(2 / (pi n)); a mean of K of them reaches 1 / sqrt(1 + n / K).
-    let (blind, expected) = ((2.0 / (std::f64::consts::PI * n)).sqrt(), 1.0 / (1.0 + n / rounds as f64).sqrt());
+    let (blind, expected) =
+        ((2.0 / (std::f64::consts::PI * n)).sqrt(), 1.0 / (1.0 + n / rounds as f64).sqrt());
     println!("one estimate {single:.4} ({blind:.4}), {rounds} together {together:.3} ({expected:.3})");
     assert!((single / blind - 1.0).abs() < 0.1 && (together - expected).abs() < 0.05);
 }
@@ -238,7 +251,7 @@ fn the_gpu_agrees_with_the_reference_for_every_method() {
         println!("skipped: no adapter");
         return;
     }
-    let mut gpu = GpuEngine::new(Selection::Any).expect("an adapter");
+    let mut gpu = GpuEngine::new(Selection::Best).expect("an adapter");
     replacing_equals_loading(&mut gpu);
     let text = format!(
         "{OPTICS}{IMPERFECT}gamma = 1.2\ncrosstalk = 0.4\nbits = 6\n[imperfections.camera]\nphotons = 400.0\nread_noise = 2.5\n"

@@ -55,6 +55,7 @@ pub(super) fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
     let text = experiment::read_text(&path)?;
     let experiment: Experiment = experiment::settings(&text, &path.display().to_string(), &[])?;
     experiment.train.validate()?;
+    experiment.laboratory.validate()?;
     Ok(experiment)
 }
 

@@ -12,9 +12,8 @@ pub(super) fn systems(report: &ClassificationReport) -> [(&str, &'static str); 3
 /// The bench in one line.
 pub(super) fn bench(report: &ClassificationReport) -> String {
     let b = &report.bench;
-    let frames = grouped(b.frames as f64);
-    let (time, compute) = (duration(b.seconds), duration(b.compute_seconds));
-    format!("{time}, {frames} frames, {} J of light; computed in {compute}", significant(b.energy, 3))
+    let (time, frames) = (duration(b.seconds), grouped(b.frames as f64));
+    format!("{time}, {frames} frames, {} J of light", significant(b.energy, 3))
 }
 
 /// Stands for "does not apply" or "not measured".

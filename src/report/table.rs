@@ -76,7 +76,7 @@ Fashion-MNIST through four phase masks & \"air\"
 │ training samples/s   │        25,071 │              – │         24,322 │
 └──────────────────────┴───────────────┴────────────────┴────────────────┘
 gradient cosine  0.978 (layer by layer: 0.969, 0.981, 0.987, 0.994)
-on a real bench  39 h 18 min, 4,800,000 frames, 1140 J of light; computed in 2 min 28 s
+on a real bench  39 h 18 min, 4,800,000 frames, 1143 J of light
 device           NVIDIA H100 80GB HBM3 (gpu, f32, vulkan)";
         assert_eq!(text_table(&sample()), want);
     }
