@@ -16,7 +16,7 @@ use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::fleet::Fleet;
 use ffm_twin::engine::gpu::{GpuEngine, Selection};
 use ffm_twin::engine::{Engine, EngineError, Update};
-use ffm_twin::experiment::classify::{Classification, Ended, STAGE_IN_SILICO, Watch, classify};
+use ffm_twin::experiment::classify::{Classification, Ended, Watch, classify};
 use ffm_twin::experiment::{DEFAULT, Experiment, RunError, settings};
 use ffm_twin::io::RunDir;
 use ffm_twin::train::{Checkpoint, EpochRow, Method, Position, StepNews};
@@ -64,6 +64,7 @@ fn every_call_after_the_loss_of_a_gpu_says_so() {
     is_loss(lost().0.state(), "state");
     is_loss(lost().0.masks(), "masks");
     is_loss(lost().0.take_tally(), "take_tally");
+    is_loss(lost().0.replace(&p), "replace");
     let (mut engine, set) = lost();
     is_loss(engine.infer(batch(set, &[0])), "infer");
     let (mut engine, set) = lost();
@@ -245,10 +246,10 @@ fn a_run_whose_gpu_is_lost_goes_on_without_it() {
     };
     let mut lossy = Watched::at(gpu(), (Call::Train, 8), destroy);
     assert!(matches!(run(&mut lossy, &dir), Err(RunError::Lost { .. })));
-    let kept = Checkpoint::load(&dir.checkpoint(STAGE_IN_SILICO)).unwrap();
+    let kept = Checkpoint::load(&dir.checkpoint(Method::InSilico.name())).unwrap();
     assert_eq!(kept.position, Position { epoch: 1, batch: 0, step: 5 });
     run(&mut cpu(), &dir).unwrap();
-    let done = Checkpoint::load(&dir.checkpoint(STAGE_IN_SILICO)).unwrap();
+    let done = Checkpoint::load(&dir.checkpoint(Method::InSilico.name())).unwrap();
     assert_eq!(done.rows[0], kept.rows[0], "the first epoch is the GPU's");
     assert_eq!(outcome(&dir).len(), 12);
 }

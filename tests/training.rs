@@ -102,6 +102,7 @@ fn figures(summary: &Summary) -> serde_json::Value {
     for key in ["samples_per_second", "samples_per_second_in_silico", "seconds", "run_dir"] {
         assert!(all.as_object_mut().unwrap().remove(key).is_some(), "{key}");
     }
+    assert!(all["bench"].as_object_mut().unwrap().remove("compute_seconds").is_some());
     all
 }
 
@@ -163,7 +164,7 @@ fn training_stops_when_nothing_improves_and_resumes_to_the_same_bits() {
         let more = ["train.patience=2".to_owned(), format!("train.monitor={monitor}")];
         let patient = interruptions_change_nothing(&words(&restless(&words(&more))));
         let training = &patient.summary.training;
-        for (method, course) in [(Method::InSilico, &training.in_silico), (Method::Ffm, &training.ffm)] {
+        for (method, course) in [(Method::InSilico, &training.in_silico), (Method::Ffm, &training.trained)] {
             println!("{monitor} {method:?}: {course:?} {:?}", accuracies(&all, method));
         }
         let course = &training.in_silico;
@@ -173,7 +174,7 @@ fn training_stops_when_nothing_improves_and_resumes_to_the_same_bits() {
         let of = |run: &Run| run.rows.iter().filter(|r| r.0 == Method::InSilico).copied().collect::<Vec<_>>();
         assert_eq!(of(&patient), of(&all)[..course.epochs]);
     }
-    assert_eq!(all.summary.training.ffm.ended, "all epochs were done");
+    assert_eq!(all.summary.training.trained.ended, "all epochs were done");
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn the_best_masks_are_those_of_a_run_that_ends_there() {
 
     let highest = |method| accuracies(&best, method).into_iter().fold(0.0, f64::max);
     let found = best.summary.accuracy;
-    assert_eq!((found.ideal, found.ffm), (highest(Method::InSilico), highest(Method::Ffm)));
+    assert_eq!((found.ideal, found.trained), (highest(Method::InSilico), highest(Method::Ffm)));
 
     let epochs = format!("train.epochs={}", course.best_epoch);
     let shorter = run(&words(&restless(&[&epochs])), usize::MAX);
@@ -202,6 +203,6 @@ fn the_best_masks_are_those_of_a_run_that_ends_there() {
         let (accuracy, again) = (run.summary.accuracy, run.retested);
         assert_eq!(accuracy.ideal, again.ideal);
         assert_eq!(accuracy.in_silico_deployed, again.in_silico_deployed);
-        assert_eq!(accuracy.ffm, again.ffm);
+        assert_eq!(accuracy.trained, again.trained);
     }
 }

@@ -74,6 +74,8 @@ pub(super) enum Command {
     Eval(Eval),
     /// Propagate a field or picture through free space
     Propagate(Propagate),
+    /// Print the training methods: gradient, source, needs, optical work
+    Methods(Methods),
     /// List and measure the devices of this machine
     Devices(Devices),
     /// Measure propagation and training rates over sizes, on one device or several
@@ -94,7 +96,8 @@ pub(super) enum Command {
 #[command(after_help = "Examples:\n  ffm train\n  ffm train --set train.epochs=1 --set optics.layers=2\n  \
     ffm train examples/fashion_mnist.toml --out runs/fashion --json\n  \
     ffm train --data path/to/folder --device gpu\n\n\
-    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, ssim.ideal_vs_twin, ssim.ideal_vs_ffm,\n\
+    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.trained, accuracy.ffm (with ffm), method, bench,\n\
+    ssim.ideal_vs_twin, ssim.ideal_vs_ffm,\n\
     gradient_cosine (one per layer), samples_per_second, seconds, device, engine, run_dir.")]
 pub(super) struct Train {
     /// Experiment file; without one: the embedded default experiment
@@ -180,6 +183,20 @@ pub(super) struct Propagate {
     /// Go on with a method that undersamples its kernel
     #[arg(long)]
     pub(super) allow_undersampled: bool,
+}
+
+/// `ffm methods`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  ffm methods\n  ffm methods --layers 8 --json\n\n\
+    JSON keys: layers, phase_steps, methods (array of name, title, equation, source, needs, reload, cascade; the last two:\n\
+    loads, fields, exposures a sample and update).")]
+pub(super) struct Methods {
+    /// Layers of the network whose optical work is counted
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = range(1, 1000))]
+    pub(super) layers: usize,
+    /// Frames of a measured field
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..=100))]
+    pub(super) phase_steps: u64,
 }
 
 /// `ffm devices`.

@@ -7,6 +7,7 @@ use super::{print, print_json, train};
 use crate::data::{self, Limits};
 use crate::experiment::classify::retest;
 use crate::io::RunDir;
+use crate::train::Method;
 
 /// Tests the masks of a run on its test images, or on another set.
 pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
@@ -18,21 +19,27 @@ pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
     let mut engine = train::open(&args.device, common)?;
     let found = retest(&experiment, &data, &mut *engine, &dir)?;
     print(&format!(
-        "{} test images of {}\n  ideal                 {:6.2} %\n  in-silico, deployed   {:6.2} %\n  FFM                   {:6.2} %",
+        "{} test images of {}\n  ideal                 {:6.2} %\n  in-silico, deployed   {:6.2} %\n  {:<20}  {:6.2} %",
         found.samples,
         data.name,
         100.0 * found.ideal,
         100.0 * found.in_silico_deployed,
-        100.0 * found.ffm
+        found.method.label(),
+        100.0 * found.trained
     ));
     if common.json {
         let info = engine.device();
+        let mut accuracy = serde_json::json!({
+            "ideal": found.ideal,
+            "in_silico_deployed": found.in_silico_deployed,
+            "trained": found.trained,
+        });
+        if found.method == Method::Ffm {
+            accuracy["ffm"] = found.trained.into();
+        }
         print_json(&serde_json::json!({
-            "accuracy": {
-                "ideal": found.ideal,
-                "in_silico_deployed": found.in_silico_deployed,
-                "ffm": found.ffm,
-            },
+            "accuracy": accuracy,
+            "method": found.method.name(),
             "samples": found.samples,
             "data": data.name,
             "device": info.name,

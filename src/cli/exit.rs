@@ -75,7 +75,8 @@ fn train(error: &TrainError) -> Option<u8> {
         TrainError::Engine(e) => Some(engine(e)),
         TrainError::Lost { .. } => Some(DEVICE),
         TrainError::Io(e) => Some(io(e)),
-        TrainError::Config { .. } => Some(USAGE),
+        TrainError::System(e) => Some(config(e)),
+        TrainError::Config { .. } | TrainError::Laboratory { .. } => Some(USAGE),
         TrainError::Diverged { .. } => Some(NUMERICS),
         TrainError::Checkpoint { .. } => Some(DATA),
     }

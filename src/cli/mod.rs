@@ -6,6 +6,7 @@ mod data;
 mod devices;
 mod eval;
 mod exit;
+mod methods;
 mod progress;
 mod propagate;
 mod shaders;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Resume(args) => train::resume(&args, &common),
         Command::Eval(args) => eval::eval(&args, &common),
         Command::Propagate(args) => propagate::propagate(&args, &common),
+        Command::Methods(args) => methods::methods(&args, &common),
         Command::Devices(args) => devices::devices(&args, &common),
         Command::Bench(args) => bench::bench(&args, &common),
         Command::Data { command } => data::data(&command, &common),

@@ -47,8 +47,9 @@ impl Watch for Progress {
     fn stage(&mut self, method: Method, epochs: usize) {
         self.close();
         let what = match method {
-            Method::InSilico => "(a) training in silico on the ideal model",
-            Method::Ffm => "(c) training by fully forward mode on the imperfect twin",
+            Method::InSilico => "(a) training in silico on the ideal model".to_owned(),
+            Method::InSilicoRobust => "(c) training in silico under random misalignment".to_owned(),
+            method => format!("(c) training by {} on the imperfect twin", method.title()),
         };
         self.line(&format!("{what}, {epochs} epochs"));
     }

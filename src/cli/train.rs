@@ -10,15 +10,17 @@ use super::progress::Progress;
 use super::{exit, print, print_json, signal};
 use crate::data::{self, DataSet, Limits};
 use crate::engine::{self, DeviceInfo, Engine, Program};
-use crate::experiment::classify::{Classification, Ended, classify};
+use crate::experiment::classify::{Classification, Ended, classify, error_pass};
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
-use crate::twin::{ErrorPass, System};
+use crate::twin::System;
 
 /// Trains, deploys, trains again, compares.
 pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let mut experiment = settings(args)?;
     experiment.train.validate()?;
+    experiment.laboratory.validate()?;
+    experiment.train.method.check(&experiment.system())?;
     let data = load(&experiment)?;
     experiment.detectors.classes.get_or_insert(data.classes.len());
     experiment.check_training_data(&data)?;
@@ -29,7 +31,7 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     }
     // Everything that can be wrong with the settings is found before a folder is made.
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
-    system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
+    system.compile_twin(error_pass(&experiment), &|n| engine.transform_length(n))?;
     let text = experiment.to_toml();
     let dir = RunDir::create(args.out.as_deref(), &experiment.name, &hash(&text))?;
     let command = command_line();
@@ -54,6 +56,7 @@ pub(super) fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
     let text = experiment::read_text(&path)?;
     let experiment: Experiment = experiment::settings(&text, &path.display().to_string(), &[])?;
     experiment.train.validate()?;
+    experiment.laboratory.validate()?;
     Ok(experiment)
 }
 
@@ -136,7 +139,7 @@ fn dry_run(
     common: &Common,
 ) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
-    let twin = system.compile_twin(ErrorPass::Forward, &|n| engine.transform_length(n))?;
+    let twin = system.compile_twin(error_pass(experiment), &|n| engine.transform_length(n))?;
     let twin = Program { store: experiment.engine.store, ..twin };
     let memory = engine.memory_by_device(&twin, experiment.batch(data));
     let bytes = memory.iter().copied().fold(0, u64::saturating_add);

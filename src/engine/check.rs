@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{Batch, EngineError, Exposure, ImageSet, Program, SetId, State};
+use super::{Batch, EngineError, Exposure, ImageSet, Modulator, Program, Relay, SetId, State, Store};
 use crate::optics::Field;
 
 /// No program is loaded.
@@ -40,7 +40,7 @@ pub fn next_fast_length(minimum: usize) -> usize {
 pub(super) fn pixel_arrays(program: &Program) -> usize {
     let hop =
         |h: &super::Hop| [&h.after, &h.error.before, &h.error.after].iter().filter(|a| a.is_some()).count();
-    let factors = program.masks.iter().filter(|m| m.factor.is_some()).count();
+    let factors = program.modulators().filter(|m| m.factor.is_some()).count();
     1 + factors + program.hops.iter().map(hop).sum::<usize>()
 }
 
@@ -95,7 +95,10 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
             return Err(shape("mask index", format!("below {}", p.masks.len()), hop.mask));
         }
     }
-    for (m, mask) in p.masks.iter().enumerate() {
+    if let Some(own) = p.error_masks.as_ref().filter(|own| own.len() != p.masks.len()) {
+        return Err(shape("masks of the error pass", p.masks.len(), own.len()));
+    }
+    for (m, mask) in p.modulators().enumerate() {
         if let Some(factor) = &mask.factor {
             array("mask factor", m + 1, factor, p.shape)?;
         }
@@ -108,6 +111,59 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
         return Err(shape("detector map", p.shape, map));
     }
     Ok(())
+}
+
+/// Whether `new` can take the place of the loaded program: everything but the numbers in arrays is the same.
+pub(super) fn replacement(old: &Program, new: &Program, max_batch: usize) -> Result<(), EngineError> {
+    program(new, max_batch)?;
+    let (expected, actual) = (Structure::of(old), Structure::of(new));
+    match expected == actual {
+        true => Ok(()),
+        false => Err(shape("program in place of the loaded one", expected, actual)),
+    }
+}
+
+/// What buffers and kernels depend on.
+#[derive(Debug, PartialEq)]
+struct Structure {
+    shape: [usize; 2],
+    padded: [usize; 2],
+    image: [usize; 2],
+    transfers: usize,
+    /// Mask, transfer functions, and which multipliers there are.
+    hops: Vec<(Option<usize>, [usize; 2], [bool; 3])>,
+    /// Of every modulator: levels, entries of the table, of the kernel, and which factors there are.
+    modulators: Vec<(bool, usize, usize, [bool; 2])>,
+    regions: [usize; 2],
+    camera: (bool, bool),
+    relay: Relay,
+    store: Store,
+}
+
+impl Structure {
+    fn of(p: &Program) -> Self {
+        let hop = |h: &super::Hop| {
+            let there = [&h.after, &h.error.before, &h.error.after].map(Option::is_some);
+            (h.mask, [h.transfer, h.error.transfer], there)
+        };
+        let modulator = |m: &Modulator| {
+            let entries = m.lut.as_ref().map_or(0, |l| l.len());
+            let there = [m.resample.is_some(), m.factor.is_some()];
+            (m.levels.is_some(), entries, m.crosstalk.len(), there)
+        };
+        Self {
+            shape: p.shape,
+            padded: p.padded,
+            image: p.input.image,
+            transfers: p.transfers.len(),
+            hops: p.hops.iter().map(hop).collect(),
+            modulators: p.modulators().map(modulator).collect(),
+            regions: [p.readout.regions, p.readout.classes],
+            camera: (p.camera.is_some(), p.error_measured),
+            relay: p.relay,
+            store: p.store,
+        }
+    }
 }
 
 fn array(what: &'static str, layer: usize, a: &Field, expected: [usize; 2]) -> Result<(), EngineError> {

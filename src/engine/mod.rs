@@ -210,6 +210,13 @@ pub trait Engine: Send {
     /// Unsupported lengths, too little memory, arrays of the wrong shape, NaN in an array.
     fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError>;
 
+    /// Puts a program in place of the loaded one that differs from it in the numbers of its arrays only. State, image
+    /// sets, exposures and tally stay; nothing is allocated on a device. For systems that move while they are trained.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] when anything but numbers differs; NaN in an array; a lost device.
+    fn replace(&mut self, program: &Program) -> Result<(), EngineError>;
+
     /// Uploads an image set; it stays until [`Engine::clear_sets`].
     ///
     /// # Errors

@@ -30,7 +30,9 @@ use crate::optics::Field;
 /// ```
 ///
 /// `T'`, `A'`, `B'` are [`ErrorHop`]: equal to the data pass for fully forward mode (`B' = 1`), transposed for
-/// the exact adjoint (`H'(f) = H(-f)`, `B' = A`, `A' = 1`). `.` is the pixelwise product, without conjugates.
+/// the exact adjoint (`H'(f) = H(-f)`, `B' = A`, `A' = 1`). `.` is the pixelwise product, without conjugates. Where there
+/// are [`Program::error_masks`], these stand in place of `M_l` in the error pass, in `V_l` of its gradient as well; without
+/// [`Program::error_measured`] its fields are known exactly.
 ///
 /// Fields and errors: `dL = 2 Re(sum e_l dU_l) = 2 Re(sum d_l dF_l)`. `f` is not holomorphic, so that both Wirtinger
 /// derivatives enter; [`Activation`] has them. The recorded `U_l` is what the camera saw in front of the activation (in half
@@ -51,14 +53,31 @@ pub struct Program {
     pub hops: Vec<Hop>,
     /// One phase modulator per trainable mask; [`Hop::mask`] indexes this list.
     pub masks: Vec<Modulator>,
+    /// Modulators that the error meets in place of [`Program::masks`], one for each, driven by the same phases: those of a
+    /// model, or masks with a digital correction. `None`: the same.
+    pub error_masks: Option<Vec<Modulator>>,
     /// What is made of the last field.
     pub readout: Readout,
     /// How fields are measured; `None`: exactly.
     pub camera: Option<Camera>,
+    /// Whether the camera measures the error pass, too; not where a computer runs it.
+    pub error_measured: bool,
     /// What passes on from hop to hop when there is a camera.
     pub relay: Relay,
     /// How recorded fields wait for the error pass.
     pub store: Store,
+}
+
+impl Program {
+    /// All modulators: the masks, then those of the error pass where it has its own.
+    pub fn modulators(&self) -> impl Iterator<Item = &Modulator> {
+        self.masks.iter().chain(self.error_masks.iter().flatten())
+    }
+
+    /// Where the modulators of the error pass begin among [`Program::modulators`].
+    pub fn first_error_mask(&self) -> usize {
+        self.error_masks.as_ref().map_or(0, |_| self.masks.len())
+    }
 }
 
 /// One stretch of free space and what stands at its two ends.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::Imperfections;
 use crate::data::DataSet;
 use crate::engine::Store;
-use crate::train::TrainConfig;
+use crate::train::{LaboratoryConfig, TrainConfig};
 use crate::twin::{
     ActivationConfig, ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig,
     SourceConfig, SystemConfig,
@@ -42,6 +42,8 @@ pub struct Experiment {
     pub imperfections: Imperfections,
     /// `[train]`.
     pub train: TrainConfig,
+    /// `[laboratory]`.
+    pub laboratory: LaboratoryConfig,
     /// `[engine]`.
     pub engine: EngineConfig,
 }
@@ -61,6 +63,7 @@ impl Default for Experiment {
             activation: ActivationConfig::default(),
             imperfections: Imperfections { preset: Some("bench".into()), ..Imperfections::default() },
             train: TrainConfig::default(),
+            laboratory: LaboratoryConfig::default(),
             engine: EngineConfig::default(),
         }
     }

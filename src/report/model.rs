@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::Picture;
 use crate::metrics::{Confusion, GradientCosine};
+use crate::train::{BenchCost, MethodFacts};
 
 /// Everything a classification run reports. Three systems are compared throughout:
 ///
 /// * *ideal*: masks trained in silico, run on the perfect model they were trained on;
 /// * *deployed*: the same masks on the imperfect twin;
-/// * *FFM*: masks trained on the imperfect twin by fully forward mode learning.
+/// * *FFM*, or the name of another method: masks trained for the imperfect twin.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassificationReport {
     /// Headline, such as `"Fashion-MNIST, four layers"`.
@@ -42,7 +43,15 @@ pub struct ClassificationReport {
     pub in_silico_training: Training,
     /// How FFM training went.
     pub ffm_training: Training,
-    /// FFM gradient against the true gradient of the imperfect twin, when it was measured.
+    /// Name of the method of the third stage, at the head of its column.
+    pub method: String,
+    /// The same in words.
+    pub method_title: String,
+    /// What the third stage would take on a real bench.
+    pub bench: BenchCost,
+    /// The methods there are.
+    pub methods: Vec<MethodFacts>,
+    /// Its gradient against the true gradient of the imperfect twin, when it was measured.
     pub gradient: Option<GradientCosine>,
     /// Likeness of the twin's output to the ideal one, when it was measured.
     pub fidelity: Option<Fidelity>,

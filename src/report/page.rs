@@ -3,17 +3,17 @@
 use askama::Template;
 
 use super::colour::{CYCLIC, ColourMap, SEQUENTIAL};
-use super::format::{grouped, percent, standard_error};
+use super::format::{duration, grouped, percent, significant, standard_error};
 use super::lines::{Level, LineChart, Series};
 use super::matrix::MatrixChart;
 use super::plates::{ExampleView, MaskView};
 use super::setup::{Imperfections, optics};
-use super::summary::{self, Row, SYSTEMS};
+use super::summary::{self, Row};
 use super::validate::validate;
 use super::{ClassificationReport, Epoch, Fact, ReportError};
 use crate::metrics::Confusion;
 
-/// CSS classes of the three systems, in the order of [`SYSTEMS`].
+/// CSS classes of the three systems, in the order of [`summary::systems`].
 pub(super) const CLASSES: [&str; 3] = ["ideal", "deployed", "ffm"];
 
 /// The report as one HTML file that needs nothing else, neither network nor scripts.
@@ -28,7 +28,8 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         bars: bars(report),
         chance: percent(1.0 / report.class_names.len().max(1) as f64),
         tested: grouped(report.ideal.total() as f64),
-        systems: SYSTEMS,
+        systems: summary::systems(report),
+        bench: bench(report),
         rows: summary::rows(report),
         gradient: report.gradient.as_ref().map(|g| Cosines::new(g.total, &g.layers)),
         loss: loss_chart(report),
@@ -51,17 +52,19 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
 struct Page<'a> {
     report: &'a ClassificationReport,
     finding: String,
-    bars: Vec<AccuracyBar>,
+    bars: Vec<AccuracyBar<'a>>,
     chance: String,
     tested: String,
-    systems: [(&'static str, &'static str); 3],
+    systems: [(&'a str, &'static str); 3],
+    /// The real bench.
+    bench: Vec<Fact>,
     rows: Vec<Row>,
     gradient: Option<Cosines>,
     loss: LineChart,
     accuracy: LineChart,
-    /// In silico, FFM.
+    /// In silico, third stage.
     courses: [String; 2],
-    matrices: [MatrixView; 3],
+    matrices: [MatrixView<'a>; 3],
     masks: Vec<MaskView>,
     examples: Vec<ExampleView>,
     optics: Vec<Fact>,
@@ -73,9 +76,9 @@ struct Page<'a> {
 }
 
 /// An accuracy as a horizontal bar; all numbers in percent.
-struct AccuracyBar {
+struct AccuracyBar<'a> {
     class: &'static str,
-    name: &'static str,
+    name: &'a str,
     place: &'static str,
     value: String,
     error: String,
@@ -83,7 +86,7 @@ struct AccuracyBar {
     whisker: (String, String),
 }
 
-fn bars(report: &ClassificationReport) -> Vec<AccuracyBar> {
+fn bars(report: &ClassificationReport) -> Vec<AccuracyBar<'_>> {
     let confusions = [&report.ideal, &report.deployed, &report.ffm];
     let bar = |i: usize| {
         let accuracy = confusions[i].accuracy();
@@ -93,7 +96,7 @@ fn bars(report: &ClassificationReport) -> Vec<AccuracyBar> {
                 [i];
         AccuracyBar {
             class: CLASSES[i],
-            name: SYSTEMS[i].0,
+            name: summary::systems(report)[i].0,
             place,
             value: percent(accuracy),
             error: percent(error),
@@ -103,7 +106,7 @@ fn bars(report: &ClassificationReport) -> Vec<AccuracyBar> {
     (0..3).map(bar).collect()
 }
 
-/// Agreement of the FFM gradient with the true one.
+/// Agreement of the measured gradient with the true one.
 struct Cosines {
     total: String,
     /// Layer number, cosine as text, length of its bar in percent.
@@ -118,7 +121,7 @@ impl Cosines {
     }
 }
 
-/// The four curves of one quantity: training and test, in silico and FFM.
+/// The four curves of one quantity: training and test, of the first and the third stage.
 fn series(
     report: &ClassificationReport,
     train: fn(&Epoch) -> f64,
@@ -127,10 +130,15 @@ fn series(
     let histories = [&report.in_silico_training.history, &report.ffm_training.history];
     let names = [
         ("ideal train", "in silico, training set", "ideal test", "in silico, test set"),
-        ("ffm train", "FFM, training set", "ffm test", "FFM, test set"),
+        (
+            "ffm train",
+            &format!("{}, training set", report.method),
+            "ffm test",
+            &format!("{}, test set", report.method),
+        ),
     ];
-    type Names = (&'static str, &'static str, &'static str, &'static str);
-    let pair = |(history, (train_class, train_name, test_class, test_name)): (&Vec<Epoch>, Names)| {
+    type Names<'a> = (&'static str, &'a str, &'static str, &'a str);
+    let pair = |(history, (train_class, train_name, test_class, test_name)): (&Vec<Epoch>, Names<'_>)| {
         let points = history.iter().map(|e| (e.epoch, train(e))).collect();
         let tested = history.iter().filter_map(|e| Some((e.epoch, test(e)?))).collect();
         [
@@ -139,6 +147,20 @@ fn series(
         ]
     };
     histories.into_iter().zip(names).flat_map(pair).collect()
+}
+
+/// The real bench as lines of a table.
+fn bench(report: &ClassificationReport) -> Vec<Fact> {
+    let b = &report.bench;
+    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
+    vec![
+        fact("Time with tests", duration(b.seconds)),
+        fact("Time of training", duration(b.training_seconds)),
+        fact("Fields loaded", grouped(b.loads as f64)),
+        fact("Camera frames", grouped(b.frames as f64)),
+        fact("Light while frames are taken", format!("{} J", significant(b.energy, 3))),
+        fact("Computing time of this run", duration(b.compute_seconds)),
+    ]
 }
 
 fn loss_chart(report: &ClassificationReport) -> LineChart {
@@ -155,22 +177,22 @@ fn accuracy_chart(report: &ClassificationReport) -> LineChart {
 }
 
 /// A confusion matrix with its caption.
-struct MatrixView {
+struct MatrixView<'a> {
     class: &'static str,
-    name: &'static str,
+    name: &'a str,
     place: &'static str,
     accuracy: String,
     chart: MatrixChart,
 }
 
-fn matrices(report: &ClassificationReport) -> [MatrixView; 3] {
+fn matrices(report: &ClassificationReport) -> [MatrixView<'_>; 3] {
     let confusions: [&Confusion; 3] = [&report.ideal, &report.deployed, &report.ffm];
     std::array::from_fn(|i| {
-        let title = format!("Confusion matrix, {}", SYSTEMS[i].0);
+        let title = format!("Confusion matrix, {}", summary::systems(report)[i].0);
         MatrixView {
             class: CLASSES[i],
-            name: SYSTEMS[i].0,
-            place: SYSTEMS[i].1,
+            name: summary::systems(report)[i].0,
+            place: summary::systems(report)[i].1,
             accuracy: summary::accuracy(confusions[i]),
             chart: MatrixChart::new(CLASSES[i], title, confusions[i], &report.class_names),
         }

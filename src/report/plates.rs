@@ -3,7 +3,7 @@
 use super::format::significant;
 use super::page::CLASSES;
 use super::scores::ScoreBars;
-use super::summary::SYSTEMS;
+use super::summary::systems;
 use super::{ClassificationReport, Example, LayerMasks, Output, ReportError};
 
 /// Largest side of an embedded output picture, pixels; keeps a page with many examples at a few megabytes.
@@ -33,7 +33,7 @@ pub(super) struct ExampleView {
 /// An output with detectors and scores.
 pub(super) struct OutputView {
     pub(super) class: &'static str,
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) picture: String,
     pub(super) rows: usize,
     pub(super) cols: usize,
@@ -92,7 +92,7 @@ impl OutputView {
         });
         Ok(Self {
             class: CLASSES[system],
-            name: SYSTEMS[system].0,
+            name: systems(report)[system].0.to_owned(),
             picture: output.picture.to_data_uri(OUTPUT_SIDE)?,
             rows: output.picture.rows,
             cols: output.picture.cols,

@@ -7,6 +7,7 @@ use super::{
     Picture, PictureKind, Training,
 };
 use crate::metrics::{Confusion, GradientCosine};
+use crate::train::{BenchCost, Method};
 
 const NAMES: [&str; 10] = [
     "<T-shirt & top>",
@@ -40,6 +41,17 @@ pub(super) fn sample() -> ClassificationReport {
         light: [0.3124, 0.2871, 0.305],
         in_silico_training: training(0.854, 8, 191.4, 25_071.0),
         ffm_training: training(0.845, 6, 148.0, 24_322.0),
+        method: "FFM".into(),
+        method_title: Method::Ffm.title().into(),
+        bench: BenchCost {
+            seconds: 141_480.0,
+            training_seconds: 120_000.0,
+            loads: 1_200_000,
+            frames: 4_800_000,
+            energy: 1143.0,
+            compute_seconds: 148.0,
+        },
+        methods: Method::ALL.iter().map(|m| m.facts(4)).collect(),
         gradient: Some(GradientCosine { total: 0.9782, layers: vec![0.969, 0.981, 0.987, 0.994] }),
         fidelity: Some(Fidelity { deployed: 0.4127, ffm: 0.6873, samples: 1000 }),
         masks: (0..4).map(|l| LayerMasks { ideal: mask(l, 0.0), ffm: mask(l, 0.9) }).collect(),

@@ -5,8 +5,16 @@ use super::{ClassificationReport, Training};
 use crate::metrics::Confusion;
 
 /// Names of the three systems, and where each runs.
-pub(super) const SYSTEMS: [(&str, &str); 3] =
-    [("ideal", "perfect model"), ("deployed", "imperfect twin"), ("FFM", "imperfect twin")];
+pub(super) fn systems(report: &ClassificationReport) -> [(&str, &'static str); 3] {
+    [("ideal", "perfect model"), ("deployed", "imperfect twin"), (&report.method, "imperfect twin")]
+}
+
+/// The bench in one line.
+pub(super) fn bench(report: &ClassificationReport) -> String {
+    let b = &report.bench;
+    let (time, frames) = (duration(b.seconds), grouped(b.frames as f64));
+    format!("{time}, {frames} frames, {} J of light", significant(b.energy, 3))
+}
 
 /// Stands for "does not apply" or "not measured".
 const NONE: &str = "–";
@@ -88,7 +96,10 @@ pub(super) fn finding(report: &ClassificationReport) -> String {
         [&report.ideal, &report.deployed, &report.ffm].map(|c| format!("{}\u{a0}%", percent(c.accuracy())));
     let first =
         format!("Masks trained on a perfect model classify {ideal} of the test images correctly there");
-    let last = format!("Trained on that twin by fully forward mode learning, they classify {ffm}");
+    let last = match report.method.as_str() {
+        "FFM" => format!("Trained on that twin by fully forward mode learning, they classify {ffm}"),
+        _ => format!("Trained for that twin by {}, they classify {ffm}", report.method_title),
+    };
     match recovered(report) {
         Some(share) if share > 0.0 => {
             let share = 100.0 * share;

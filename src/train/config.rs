@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, EpochRow, Keep, Monitor, Schedule, TrainError};
+use super::{Ending, EpochRow, Keep, Method, Monitor, Schedule, TrainError};
 use crate::engine::Update;
+use crate::optics::Length;
+use crate::twin::{Misalignment, Registration};
 
 /// How masks are trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,44 @@ pub struct TrainConfig {
     /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides. When a device is lost, or
     /// the program killed, as much work at most has to be repeated (and the up to sixteen steps between two looks at a GPU).
     pub checkpoint_minutes: f64,
+    /// Method of the third stage, on the imperfect twin.
+    pub method: Method,
+    /// `spsa`: by how much phases are moved, radians.
+    pub perturbation: f64,
+    /// `in-silico-robust`: steps between two draws of misalignment.
+    pub redraw: u64,
+    /// `ffm-registered`: how well one-sided errors are known.
+    pub registered: Registered,
+    /// `in-silico-robust`: limits of the misalignment that is drawn.
+    pub robust: Robust,
+}
+
+/// How well `ffm-registered` knows the one-sided errors that it corrects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registered {
+    /// Error of the measured shift, along x and along y.
+    pub shift_error: Length,
+    /// Error of the measured camera aberration, radians rms.
+    pub aberration_error: f64,
+}
+
+/// Limits of the misalignment that `in-silico-robust` draws, uniform, each layer its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Robust {
+    /// Largest camera shift along x and along y.
+    pub shift: Length,
+    /// Largest axial error.
+    pub axial: Length,
+    /// Largest rms of a smooth aberration of the modulator, radians.
+    pub aberration: f64,
+}
+
+impl Default for Robust {
+    fn default() -> Self {
+        Self { shift: Length(10e-6), axial: Length(1e-3), aberration: 0.5 }
+    }
 }
 
 impl Default for TrainConfig {
@@ -58,6 +98,11 @@ impl Default for TrainConfig {
             monitor: Monitor::Accuracy,
             keep: Keep::Last,
             checkpoint_minutes: 1.0,
+            method: Method::Ffm,
+            perturbation: 0.05,
+            redraw: 20,
+            registered: Registered::default(),
+            robust: Robust::default(),
         }
     }
 }
@@ -123,6 +168,29 @@ impl TrainConfig {
         if !(self.checkpoint_minutes.is_finite() && self.checkpoint_minutes > 0.0) {
             return bad("checkpoint_minutes", &self.checkpoint_minutes, "must be positive");
         }
+        if self.method == Method::InSilico {
+            let problem = "is the first stage of every run; choose the method of the third";
+            return bad("method", &self.method.name(), problem);
+        }
+        if !(self.perturbation.is_finite() && self.perturbation > 0.0) {
+            return bad("perturbation", &self.perturbation, "must be positive radians; 0.05 is usual");
+        }
+        if self.redraw == 0 {
+            return bad("redraw", &self.redraw, "at least 1 step lies between two draws");
+        }
+        if !self.registered.shift_error.0.is_finite() {
+            return bad("registered.shift_error", &self.registered.shift_error.0, "must be a length");
+        }
+        for (key, value) in [
+            ("registered.aberration_error", self.registered.aberration_error),
+            ("robust.shift", self.robust.shift.0),
+            ("robust.axial", self.robust.axial.0),
+            ("robust.aberration", self.robust.aberration),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return bad(key, &value, "must be 0 or more");
+            }
+        }
         self.schedule.validate()
     }
 
@@ -147,6 +215,17 @@ impl TrainConfig {
     /// The learning rate at step `step` (from 0) of `steps`.
     pub fn rate_at(&self, step: u64, steps: u64) -> f64 {
         self.rate * self.schedule.factor(step, steps, self.epochs)
+    }
+
+    /// What `ffm-registered` knows.
+    pub fn registration(&self) -> Registration {
+        Registration { shift: self.registered.shift_error.0, aberration: self.registered.aberration_error }
+    }
+
+    /// What `in-silico-robust` draws.
+    pub fn misalignment(&self) -> Misalignment {
+        let Robust { shift, axial, aberration } = self.robust;
+        Misalignment { shift: shift.0, axial: axial.0, aberration }
     }
 
     /// The update of step `step` (from 0) of `steps`.
@@ -189,7 +268,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 10] = [
+        let cases: [(Change, &str); 14] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
@@ -200,6 +279,10 @@ mod tests {
             (|c| c.schedule = Schedule::Cosine { last: -1.0, warmup: 0 }, "schedule.final"),
             (|c| c.patience = Some(0), "patience"),
             (|c| c.checkpoint_minutes = 0.0, "checkpoint_minutes"),
+            (|c| c.method = Method::InSilico, "method"),
+            (|c| c.perturbation = 0.0, "perturbation"),
+            (|c| c.redraw = 0, "redraw"),
+            (|c| c.robust.axial.0 = -1.0, "robust.axial"),
         ];
         assert!(TrainConfig::default().validate().is_ok());
         for (change, key) in cases {

@@ -8,39 +8,27 @@ mod checkpoint;
 mod config;
 mod course;
 mod evaluate;
+mod laboratory;
+mod method;
+mod perturb;
 mod sampler;
 mod schedule;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, Effort, Position};
-pub use config::{Optimizer, Start, TrainConfig};
+pub use config::{Optimizer, Registered, Robust, Start, TrainConfig};
 pub use course::{Ending, Keep, Monitor, best_epoch};
 pub use evaluate::{Evaluation, evaluate};
+pub use laboratory::{BenchCost, LaboratoryConfig, Work};
+pub use method::{Method, MethodFacts, Passes};
+pub use perturb::{Estimate, estimate};
 pub use sampler::{epoch_order, initial_phases};
 pub use schedule::Schedule;
-pub use trainer::{EpochRow, Job, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train};
+pub use trainer::{
+    EpochRow, Job, Observer, Outcome, Redraw, StepNews, evaluation_key, measure_exposure, train,
+};
 
 use crate::engine::EngineError;
-
-/// How the gradient is obtained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Exact adjoint of the ideal model.
-    InSilico,
-    /// Fully forward mode on the (imperfect) system: data and error both travel forward, measured fields are multiplied.
-    Ffm,
-}
-
-impl Method {
-    /// The name in configuration and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::InSilico => "in-silico",
-            Self::Ffm => "ffm",
-        }
-    }
-}
 
 /// What can end a training run.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +49,17 @@ pub enum TrainError {
         value: String,
         /// What is wrong and what to do.
         problem: String,
+    },
+    /// The optical system that is trained.
+    #[error(transparent)]
+    System(#[from] crate::twin::ConfigError),
+    /// An impossible speed of the bench.
+    #[error("laboratory.{key} = {value}: must be a positive number")]
+    Laboratory {
+        /// Key below `laboratory`.
+        key: &'static str,
+        /// Its value.
+        value: f64,
     },
     /// The loss is not a number any more.
     #[error("training diverged: loss {loss} at step {step} (epoch {epoch}); {cause}")]

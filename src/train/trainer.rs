@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Effort, Position};
-use super::{Ending, Evaluation, TrainConfig, TrainError, best_epoch, epoch_order, evaluate};
+use super::{
+    Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order, estimate, evaluate,
+};
 use crate::engine::cpu::CpuEngine;
-use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Store, Tally};
+use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Store, Tally, Update};
 
 /// Samples that exposures are measured with.
 const EXPOSURE_SAMPLES: usize = 16;
@@ -17,6 +19,10 @@ const EVALUATION_STEPS: u64 = 1 << 48;
 pub struct Job<'a> {
     /// Settings.
     pub config: &'a TrainConfig,
+    /// How gradients are obtained, as far as the program does not say it.
+    pub method: Method,
+    /// Where misalignment is drawn anew every [`TrainConfig::redraw`] steps.
+    pub redraw: Option<Redraw<'a>>,
     /// Seed of shuffling and noise.
     pub seed: u64,
     /// The program that the engine has loaded.
@@ -34,6 +40,9 @@ pub struct Job<'a> {
     /// Set from outside to stop after the step in flight.
     pub stop: &'a AtomicBool,
 }
+
+/// Compiles the program of draw `n` of the misalignment.
+pub type Redraw<'a> = &'a dyn Fn(u64) -> Result<Program, TrainError>;
 
 /// News after some steps.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +161,8 @@ struct Loop<'a> {
     saved: Instant,
     /// Steps done at the last checkpoint.
     kept: u64,
+    /// The misalignment that the engine has.
+    drawn: Option<u64>,
     /// A state that was read from the device but not saved.
     held: Option<Checkpoint>,
     /// What was taken before this run began; samples and training time since are added as they come.
@@ -177,6 +188,7 @@ impl<'a> Loop<'a> {
             begun: now,
             saved: now,
             kept,
+            drawn: None,
             held: None,
             effort: from.effort,
         })
@@ -232,7 +244,7 @@ impl<'a> Loop<'a> {
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;
             let update = job.config.update(step, self.steps());
-            self.engine.train(Batch::whole(job.train, indices, job.seed, step), update)?;
+            self.step(Batch::whole(job.train, indices, job.seed, step), update)?;
             self.at.batch += 1;
             self.at.step += 1;
             self.effort.samples += indices.len() as u64;
@@ -257,6 +269,26 @@ impl<'a> Loop<'a> {
         Ok(!job.stop.load(Ordering::Relaxed) || self.ending().is_some())
     }
 
+    /// One update.
+    fn step(&mut self, batch: Batch<'_>, update: Update) -> Result<(), TrainError> {
+        if let Some(redraw) = self.job.redraw {
+            let draw = batch.step / self.job.config.redraw;
+            if self.drawn != Some(draw) {
+                self.engine.replace(&redraw(draw)?)?;
+                self.drawn = Some(draw);
+            }
+        }
+        if self.job.method != Method::Spsa {
+            return Ok(self.engine.train(batch, update)?);
+        }
+        let state = self.engine.state()?;
+        let labels = &self.job.train_images.labels;
+        let found = estimate(self.engine, &state, batch, labels, self.job.config.perturbation)?;
+        self.engine.apply(&found.gradients, update)?;
+        self.add(found.tally);
+        Ok(())
+    }
+
     /// Exposure times for the masks as they are now, as a lab sets them before it records.
     fn expose(&mut self, order: &[u32]) -> Result<(), TrainError> {
         if self.job.program.camera.is_none() {
@@ -270,19 +302,23 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
-    fn look(&mut self, batches: u64) -> Result<(), TrainError> {
-        let new = self.engine.take_tally()?;
+    fn add(&mut self, new: Tally) {
         self.tally.loss += new.loss;
         self.tally.correct += new.correct;
         self.tally.samples += new.samples;
-        if new.loss.is_finite() {
+    }
+
+    fn look(&mut self, batches: u64) -> Result<(), TrainError> {
+        let new = self.engine.take_tally()?;
+        self.add(new);
+        if self.tally.loss.is_finite() {
             return Ok(());
         }
         self.finite_state()?;
         let epoch = (self.at.step / batches.max(1)) as usize + 1;
         let cause =
             "all phases are finite, so a field is not: check source, distances and imperfections".into();
-        Err(TrainError::Diverged { loss: new.loss, step: self.at.step, epoch, cause })
+        Err(TrainError::Diverged { loss: self.tally.loss, step: self.at.step, epoch, cause })
     }
 
     /// The state, refused when a phase is no number any more: detectors take NaN for darkness, so that neither the loss

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ndarray::Array3;
+use num_complex::Complex64;
 
 use super::config::{EncodingConfig, ErrorPath, HardwareKind, Layout, SourceConfig, SystemConfig};
 use super::detectors::{self, Region};
@@ -11,19 +12,46 @@ use super::limits;
 use super::loss::LossConfig;
 use super::memory;
 use super::modulator::{self, Draw, Kind};
-use crate::calibrate::{self, CameraConfig, Imperfections, LayerErrors};
+use crate::calibrate::{self, Aberration, CameraConfig, Imperfections, LayerErrors};
+use crate::device::noise;
 use crate::engine::{
-    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Program, Readout, Relay, Scoring, Store,
+    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Modulator, Program, Readout, Relay, Scoring,
+    Store,
 };
-use crate::optics::{Field, Grid, Method, Propagation, effects, reversed, source};
+use crate::optics::{Field, Grid, Length, Method, Propagation, effects, reversed, source, zernike};
 
 /// How the error travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ErrorPass {
     /// Forward through the same hardware (fully forward mode).
     Forward,
-    /// By the exact transpose of the same hardware.
+    /// By the exact transpose of the same hardware: light that runs backwards, or a computer that knows everything.
     Transposed,
+    /// Forward through the same hardware, with loaded and measured fields corrected for what was measured of its one-sided
+    /// errors.
+    Registered(Registration),
+    /// On a computer, through the ideal model with ideal masks, from the fields that the hardware had.
+    Model,
+}
+
+/// How well the one-sided errors of the hardware are known where they are corrected.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Registration {
+    /// Error of the measured shift along x and along y, metres.
+    pub shift: f64,
+    /// Error of the measured camera aberration, radians rms: a smooth draw, one for each layer.
+    pub aberration: f64,
+}
+
+/// Misalignment that is drawn anew while a network is trained on a model: uniform up to these limits, each layer its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Misalignment {
+    /// Largest shift along x and along y, metres.
+    pub shift: f64,
+    /// Largest axial error, metres.
+    pub axial: f64,
+    /// Largest rms of a smooth aberration of the modulator, radians.
+    pub aberration: f64,
 }
 
 /// The transform lengths an engine offers: the smallest that is at least the argument.
@@ -167,7 +195,28 @@ impl System {
     /// Undersampling, or no transform of the length needed.
     pub fn compile_ideal(&self, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
         let perfect = LayerErrors::default();
-        self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None)
+        self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None, self.seed)
+    }
+
+    /// The ideal system with misalignment number `draw`, measured exactly, errors by the exact transpose. Programs of all
+    /// draws have the same structure.
+    ///
+    /// # Errors
+    /// As [`System::compile_ideal`], and limits out of range.
+    pub fn compile_misaligned(
+        &self,
+        limits: &Misalignment,
+        draw: u64,
+        lengths: Lengths<'_>,
+    ) -> Result<Program, ConfigError> {
+        let errors: Vec<_> =
+            (1..=self.config.optics.layers).map(|l| drawn(limits, self.seed, draw, l)).collect();
+        for (number, e) in (1..).zip(&errors) {
+            limits::check(e, number, &self.grid, self.config.optics.distance.0)?;
+        }
+        let [low, high] = noise::step_key(self.seed, draw);
+        let seed = u64::from(high) << 32 | u64::from(low);
+        self.compile(lengths, ErrorPass::Transposed, |layer| errors[layer - 1].clone(), None, seed)
     }
 
     /// The imperfect twin.
@@ -175,7 +224,7 @@ impl System {
     /// # Errors
     /// As [`System::compile_ideal`], and imperfections out of range.
     pub fn compile_twin(&self, pass: ErrorPass, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
-        self.compile(lengths, pass, |layer| self.errors.of(layer), self.errors.camera.as_ref())
+        self.compile(lengths, pass, |layer| self.errors.of(layer), self.errors.camera.as_ref(), self.seed)
     }
 
     /// The propagation method that the layers use on a padded grid.
@@ -203,18 +252,19 @@ impl System {
         pass: ErrorPass,
         errors: impl Fn(usize) -> LayerErrors,
         camera: Option<&CameraConfig>,
+        seed: u64,
     ) -> Result<Program, ConfigError> {
         let o = &self.config.optics;
         let padded = self.padded(lengths)?;
         let layers: Vec<LayerErrors> = (1..=o.layers).map(errors).collect();
         memory::check(&self.config, padded, &layers)?;
-        let mut shelf = Shelf { system: self, padded, transfers: Vec::new(), keys: Vec::new() };
-        let (mut hops, mut masks) = (Vec::new(), Vec::new());
+        let mut shelf = Shelf { system: self, seed, padded, transfers: Vec::new(), keys: Vec::new() };
+        let (mut hops, mut masks, mut error_masks) = (Vec::new(), Vec::new(), Vec::new());
         if o.input_distance.0 > 0.0 {
             hops.push(shelf.hop(&LayerErrors::default(), o.input_distance.0, 0, pass)?);
         }
         for (layer, e) in (1..).zip(&layers) {
-            let draw = Draw { seed: self.seed, layer };
+            let draw = Draw { seed, layer };
             let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
             let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
             hop.mask = Some(masks.len());
@@ -223,9 +273,19 @@ impl System {
             if self.config.hardware.error_path == ErrorPath::Through && pass == ErrorPass::Forward {
                 hop.error.before = modulator::flat_response(&mask, &self.grid).map(Arc::new);
             }
+            match pass {
+                ErrorPass::Registered(_) => error_masks.push(corrected(&mask, &hop)),
+                ErrorPass::Model => error_masks.push(Modulator::default()),
+                ErrorPass::Forward | ErrorPass::Transposed => {}
+            }
             hops.push(hop);
             masks.push(mask);
         }
+        let own_masks = match pass {
+            ErrorPass::Model => true,
+            ErrorPass::Registered(_) => hops.iter().any(|h| h.error.before.is_some()),
+            ErrorPass::Forward | ErrorPass::Transposed => false,
+        };
         Ok(Program {
             shape: self.grid.shape(),
             padded: shelf.padded,
@@ -233,8 +293,10 @@ impl System {
             transfers: shelf.transfers,
             hops,
             masks,
+            error_masks: own_masks.then_some(error_masks),
             readout: self.readout(),
             camera: camera.map(sensor),
+            error_measured: pass != ErrorPass::Model,
             relay: match self.config.hardware.kind {
                 HardwareKind::Reload => Relay::Measured,
                 HardwareKind::Cascade => Relay::Optical,
@@ -323,6 +385,8 @@ impl System {
 /// Transfer functions, each distinct one once.
 struct Shelf<'a> {
     system: &'a System,
+    /// Of random draws.
+    seed: u64,
     padded: [usize; 2],
     transfers: Vec<Arc<Field>>,
     keys: Vec<TransferKey>,
@@ -352,7 +416,7 @@ impl Shelf<'_> {
             transposed: false,
         };
         let transfer = self.transfer(&key)?;
-        let draw = Draw { seed: self.system.seed, layer };
+        let draw = Draw { seed: self.seed, layer };
         let grid = &self.system.grid;
         let after = modulator::side(e.camera_aberration.as_ref(), e.camera_edge, grid, draw, Kind::Camera)?
             .map(Arc::new);
@@ -365,8 +429,39 @@ impl Shelf<'_> {
                     if even { transfer } else { self.transfer(&TransferKey { transposed: true, ..key })? };
                 ErrorHop { transfer, before: after.clone(), after: None }
             }
+            // What is loaded was shifted back twice and given the camera's factor, so that the hop becomes its transpose, seen
+            // through that factor once more; `corrected` takes it off the measured field.
+            ErrorPass::Registered(known) => {
+                let transfer = self.transfer(&TransferKey {
+                    shift: key.shift.map(|s| s + 2.0 * known.shift),
+                    transposed: true,
+                    ..key
+                })?;
+                let before = self.measured_side(after.as_ref(), known.aberration, layer)?;
+                ErrorHop { transfer, before, after: after.clone() }
+            }
+            ErrorPass::Model => {
+                let ideal = TransferKey { distance, shift: [0.0; 2], pupil: Vec::new(), transposed: false };
+                ErrorHop { transfer: self.transfer(&ideal)?, before: None, after: None }
+            }
         };
         Ok(Hop { mask: None, transfer, after, activation: None, error })
+    }
+
+    /// The camera's factor as it was measured.
+    fn measured_side(
+        &self,
+        true_side: Option<&Arc<Field>>,
+        rms: f64,
+        layer: usize,
+    ) -> Result<Option<Arc<Field>>, ConfigError> {
+        if rms == 0.0 {
+            return Ok(true_side.cloned());
+        }
+        let grid = &self.system.grid;
+        let stream = Kind::Registration as u64 * 1000 + layer as u64;
+        let wrong = zernike::random_wavefront(grid, rms, 28, self.seed, stream)?.mapv(Complex64::cis);
+        Ok(Some(Arc::new(true_side.map_or_else(|| wrong.clone(), |side| &wrong * side.as_ref()))))
     }
 
     fn pupil(&self, e: &LayerErrors, layer: usize) -> Result<Vec<(usize, f64)>, ConfigError> {
@@ -406,5 +501,36 @@ fn sensor(c: &CameraConfig) -> Camera {
         full_well: c.full_well,
         adc_bits: c.adc_bits,
         pedestal: c.pedestal,
+    }
+}
+
+/// The mask with the camera's factor taken off the measured error: the factor as it was measured, which the loaded error has.
+fn corrected(mask: &Modulator, hop: &Hop) -> Modulator {
+    let Some(known) = &hop.error.before else { return mask.clone() };
+    let inverse = known.mapv(|a| a.inv());
+    let factor = mask.factor.as_ref().map_or_else(|| inverse.clone(), |f| f.as_ref() * &inverse);
+    Modulator { factor: Some(Arc::new(factor)), ..mask.clone() }
+}
+
+/// The errors of a layer in a draw.
+fn drawn(limits: &Misalignment, seed: u64, draw: u64, layer: usize) -> LayerErrors {
+    let [a, b] = noise::step_key(seed, draw);
+    let uniform = |kind: u32| {
+        let word = noise::pcg4d([a, b, layer as u32, kind])[0];
+        f64::from(word) / f64::from(u32::MAX)
+    };
+    let length = |kind, most: f64| Length((2.0 * uniform(kind) - 1.0) * most);
+    let shift = (limits.shift > 0.0).then(|| [length(1, limits.shift), length(2, limits.shift)]);
+    let rms = limits.aberration * uniform(4);
+    LayerErrors {
+        shift,
+        axial: (limits.axial > 0.0).then(|| length(3, limits.axial)),
+        modulator_aberration: (limits.aberration > 0.0).then(|| Aberration {
+            zernike: Vec::new(),
+            rms: rms.max(f64::MIN_POSITIVE),
+            terms: 28,
+            common: false,
+        }),
+        ..LayerErrors::default()
     }
 }

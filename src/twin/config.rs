@@ -162,11 +162,13 @@ pub struct HardwareConfig {
     pub kind: HardwareKind,
     /// Where the error's light enters.
     pub error_path: ErrorPath,
+    /// Whether light can run backwards: a source with a modulator on the camera's side, a camera on the modulator's.
+    pub bidirectional: bool,
 }
 
 impl Default for HardwareConfig {
     fn default() -> Self {
-        Self { kind: HardwareKind::Reload, error_path: ErrorPath::Bypass }
+        Self { kind: HardwareKind::Reload, error_path: ErrorPath::Bypass, bidirectional: false }
     }
 }
 

@@ -12,7 +12,7 @@ mod modulator;
 mod pair;
 
 pub use activation::ActivationConfig;
-pub use compile::{ErrorPass, Lengths, System};
+pub use compile::{ErrorPass, Lengths, Misalignment, Registration, System};
 pub use config::{
     DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout,
     OpticsConfig, SourceConfig, SystemConfig,

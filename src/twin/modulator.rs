@@ -27,6 +27,7 @@ pub(super) struct Draw {
 pub(super) enum Kind {
     Modulator = 1,
     Camera = 2,
+    Registration = 3,
 }
 
 /// The modulator of a layer. `wavelength` in the medium, metres.

@@ -141,7 +141,9 @@ pub(crate) fn program(s: &Setup) -> Program {
                 Loss::CrossEntropy { scale: 10.0, efficiency: s.efficiency, smoothing: s.smoothing }
             },
         },
+        error_masks: None,
         camera: None,
+        error_measured: true,
         relay: Relay::Measured,
         store: Store::F32,
     }

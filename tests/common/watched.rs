@@ -65,6 +65,10 @@ impl<E: Engine> Engine for Watched<E> {
         self.engine.memory_needed(program, max_batch)
     }
 
+    fn replace(&mut self, program: &Program) -> Result<(), EngineError> {
+        self.engine.replace(program)
+    }
+
     fn load(&mut self, program: &Program, max_batch: usize) -> Result<(), EngineError> {
         self.now(Call::Load)?;
         self.engine.load(program, max_batch)

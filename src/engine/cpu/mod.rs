@@ -203,8 +203,8 @@ impl<T: Real> Engine for CpuEngine<T> {
         let padded = program.padded[0] * program.padded[1];
         let factors = check::pixel_arrays(program) * pixels * complex;
         let slots = max_batch.min(SLOTS) * masks * size_of::<T>();
-        let spare: usize = program.masks.iter().map(|m| Spare::<T>::bytes(m, pixels)).sum();
-        let state = masks * (3 * size_of::<f32>() + complex) + spare;
+        let spare: usize = program.modulators().map(|m| Spare::<T>::bytes(m, pixels)).sum();
+        let state = masks * 3 * size_of::<f32>() + program.modulators().count() * pixels * complex + spare;
         let threads = self.pool.current_num_threads() * Workspace::<T>::bytes(program);
         (program.transfers.len() * padded * complex + factors + slots + state + threads) as u64
     }
@@ -226,7 +226,7 @@ impl<T: Real> Engine for CpuEngine<T> {
                 .map(|_| Mutex::new(Workspace::new(program, &loaded)))
                 .collect(),
             slots: (0..max_batch.min(SLOTS)).map(|_| slot()).collect(),
-            spare: loaded.responses.iter().map(|r| Spare::new(r, layout.rows * layout.cols)).collect(),
+            spare: spare(&loaded),
             state: Arrays::zeros(masks, layout),
             program: program.clone(),
             loaded,
@@ -235,6 +235,20 @@ impl<T: Real> Engine for CpuEngine<T> {
         };
         self.pool.install(|| run.rebuild_masks());
         self.run = Some(run);
+        Ok(())
+    }
+
+    fn replace(&mut self, program: &Program) -> Result<(), EngineError> {
+        let run = self.run()?;
+        check::replacement(&run.program, program, run.max_batch)?;
+        let exposure = std::mem::replace(&mut run.loaded, Loaded::new(program)).exposure;
+        run.loaded.exposure = exposure;
+        run.spare = spare(&run.loaded);
+        run.program = program.clone();
+        let pool = &self.pool;
+        if let Some(run) = &mut self.run {
+            pool.install(|| run.rebuild_masks());
+        }
         Ok(())
     }
 
@@ -265,7 +279,8 @@ impl<T: Real> Engine for CpuEngine<T> {
 
     fn masks(&mut self) -> Result<Vec<Field>, EngineError> {
         let run = self.run()?;
-        Ok(run.loaded.masks.iter().map(|m| run.loaded.layout.field(m)).collect())
+        let masks = &run.loaded.masks[..run.program.masks.len()];
+        Ok(masks.iter().map(|m| run.loaded.layout.field(m)).collect())
     }
 
     fn set_exposure(&mut self, exposure: &Exposure) -> Result<(), EngineError> {
@@ -380,6 +395,12 @@ impl<T: Real> Engine for CpuEngine<T> {
         };
         Ok(self.pool.install(|| fields.par_iter().map(one).collect()))
     }
+}
+
+/// Scratch of every modulator.
+fn spare<T: Real>(loaded: &Loaded<T>) -> Vec<Spare<T>> {
+    let pixels = loaded.layout.rows * loaded.layout.cols;
+    loaded.responses.iter().map(|r| Spare::new(r, pixels)).collect()
 }
 
 /// The number of the calling thread in the engine's pool.

@@ -82,6 +82,8 @@ pub(super) fn error_pass<T: Real>(
 ) {
     let last = p.hops.len() - 1;
     let [input_rms, error_rms] = powers.map(f64::sqrt);
+    let quiet = noise.is_none();
+    let noise = noise.filter(|_| p.error_measured);
     let apart = p.sensor.is_some() && noise.is_some() && p.relay == Relay::Optical;
     for block in 0..p.layout.blocks() {
         let at = part(p, block);
@@ -101,7 +103,7 @@ pub(super) fn error_pass<T: Real>(
             if let Some(after) = &hop.error_after {
                 multiply(p.layout.lanes, measured, &after[at.clone()]);
             }
-            if noise.is_none() {
+            if quiet {
                 // Only whoever measures exposures asks, and does so without noise.
                 power += mean_intensity(measured, 1);
             }
@@ -120,7 +122,7 @@ pub(super) fn error_pass<T: Real>(
                 &ws.fields[l][at.clone()]
             };
             if let Some(m) = hop.mask {
-                let mask = &p.masks[m][at.clone()];
+                let mask = &p.masks[p.error_masks + m][at.clone()];
                 let sent = match unit {
                     Some(unit) => {
                         ws.activated.copy_from_slice(u);

@@ -92,6 +92,6 @@ wide! {
 pub(super) fn masks<T: Real>(p: &mut Loaded<T>, state: &Arrays, spare: &mut [Spare<T>]) {
     let (layout, responses) = (p.layout, &p.responses);
     p.masks.par_iter_mut().zip(spare).enumerate().for_each(|(m, (mask, spare))| {
-        responses[m].apply(&state.phases[m], layout, mask, spare);
+        responses[m].apply(&state.phases[m % state.phases.len()], layout, mask, spare);
     });
 }

@@ -164,6 +164,11 @@ impl Engine for Fleet {
         Ok(())
     }
 
+    fn replace(&mut self, program: &Program) -> Result<(), EngineError> {
+        let program = program.clone();
+        self.all(move |engine| engine.replace(&program)).map(drop)
+    }
+
     fn upload(&mut self, images: &ImageSet) -> Result<SetId, EngineError> {
         let images = images.clone();
         let numbers = self.all(move |engine| engine.upload(&images))?;

@@ -213,6 +213,19 @@ impl Engine for GpuEngine {
         run.submit(&mut self.context, &[Order { group: Group::Masks, samples: (0, 1) }], Common::NONE, None)
     }
 
+    fn replace(&mut self, program: &Program) -> Result<(), EngineError> {
+        let (_, run) = self.run()?;
+        let max_batch = run.max_batch;
+        check::replacement(&run.program, program, max_batch)?;
+        super::validate::program(program)?;
+        let layout = self.layout(program, max_batch)?;
+        let (context, run) = self.run()?;
+        run.replace(context, program, layout)?;
+        run.submit(context, &[Order { group: Group::Masks, samples: (0, 1) }], Common::NONE, None)?;
+        // Rare enough to wait for: a loss shows here and not steps later.
+        context.wait()
+    }
+
     fn upload(&mut self, images: &ImageSet) -> Result<SetId, EngineError> {
         super::validate::images(images)?;
         let bytes = image_bytes(images);

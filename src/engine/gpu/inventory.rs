@@ -58,7 +58,7 @@ impl SharedArrays {
         let mut shared = Self::default();
         let mut arrays = Vec::new();
         let of_hops = program.hops.iter().flat_map(|h| [&h.after, &h.error.before, &h.error.after]);
-        for array in of_hops.chain(program.masks.iter().map(|m| &m.factor)).flatten() {
+        for array in of_hops.chain(program.modulators().map(|m| &m.factor)).flatten() {
             shared.numbers.entry(Arc::as_ptr(array) as usize).or_insert_with(|| {
                 arrays.push(Arc::clone(array));
                 arrays.len() - 1
@@ -116,12 +116,14 @@ pub(super) fn inventory<'a>(
     for (k, array) in arrays.iter().enumerate() {
         add(&format!("array{k}"), pixels * 8, Contents::Pixels(array));
     }
-    for (m, modulator) in program.masks.iter().enumerate() {
-        add(&format!("mask{m}"), pixels * 8, Contents::Zero);
+    for m in 0..program.masks.len() {
         for name in ["phases", "first", "second"] {
             add(&format!("{name}{m}"), pixels * 4, Contents::Zero);
         }
         add(&format!("partial{m}"), portion.groups * pixels * 4, Contents::Zero);
+    }
+    for (m, modulator) in program.modulators().enumerate() {
+        add(&format!("mask{m}"), pixels * 8, Contents::Zero);
         if let Some(lut) = &modulator.lut {
             let turns: Vec<f32> = lut.iter().map(|phase| (phase / std::f64::consts::TAU) as f32).collect();
             add(&format!("lut{m}"), turns.len() * 4, Contents::Floats(turns));

@@ -140,6 +140,36 @@ impl Run {
         })
     }
 
+    /// Uploads the arrays of a program of the same structure; what is computed from phases or measured stays.
+    pub(super) fn replace(
+        &mut self,
+        context: &Context,
+        program: &Program,
+        layout: Layout,
+    ) -> Result<(), EngineError> {
+        let sizes = |layout: &Layout, program: &Program| -> Vec<(String, u64)> {
+            layout.items(program, self.max_batch).into_iter().map(|item| (item.name, item.bytes)).collect()
+        };
+        let (expected, actual) = (sizes(&self.layout, &self.program), sizes(&layout, program));
+        if expected != actual {
+            return Err(EngineError::Shape {
+                what: "buffers of the program in place of the loaded one".into(),
+                expected: format!("{} buffers of the same sizes", expected.len()),
+                actual: format!("{} buffers; arrays that were shared must stay shared", actual.len()),
+            });
+        }
+        for item in layout.items(program, self.max_batch) {
+            if let Some(bytes) = item.contents.bytes(&layout.geometry) {
+                context.queue.write_buffer(self.buffer(&item.name), 0, &bytes);
+            }
+        }
+        self.base = Params::of(program, layout.run_count(), layout.portion.groups);
+        (self.program, self.layout) = (program.clone(), layout);
+        // Bound passes hold numbers of the modulators, and names of arrays.
+        self.steps.clear();
+        context.check()
+    }
+
     /// A buffer that the inventory lists.
     pub(super) fn buffer(&self, name: &str) -> &Buffer {
         &self.buffers[name]
@@ -288,7 +318,7 @@ impl Run {
         })?;
         let mut params = self.base;
         if let Some(m) = pass.modulator {
-            params = params.with_modulator(&self.program.masks[m]);
+            params = self.program.modulators().nth(m).map_or(params, |it| params.with_modulator(it));
         }
         if let Some(activation) = pass.activated.and_then(|hop| self.program.hops[hop].activation.as_ref()) {
             params = params.with_activation(activation);

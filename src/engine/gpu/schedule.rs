@@ -184,14 +184,18 @@ impl<'a> Schedule<'a> {
 
     fn error_row(&self, l: usize, onward: bool) -> Pass {
         let hop = &self.program.hops[l];
-        let camera = self.program.camera.is_some();
+        let camera = self.program.camera.is_some() && self.program.error_measured;
         let measure = camera && (hop.mask.is_some() || !self.optical());
         let mut pass = self
             .rows(Stage::ErrorRow, Across::Groups)
             .optional("AFTER", "after", self.array(&hop.error.after))
             .measuring(measure, l, Light::Error)
             .flag(measure && self.optical(), "OPTICAL")
-            .optional("MASK", "mask", mask_name(hop))
+            .optional(
+                "MASK",
+                "mask",
+                hop.mask.map(|m| format!("mask{}", self.program.first_error_mask() + m)),
+            )
             .flag(onward, "ONWARD");
         if onward {
             pass = pass.optional("BEFORE", "before", self.array(&self.program.hops[l - 1].error.before));
@@ -241,11 +245,11 @@ impl<'a> Schedule<'a> {
     /// From phases to complex masks.
     pub(super) fn masks(&self) -> Vec<Pass> {
         let mut passes = Vec::new();
-        for (m, modulator) in self.program.masks.iter().enumerate() {
+        for (m, modulator) in self.program.modulators().enumerate() {
             let lut = modulator.lut.is_some().then(|| format!("lut{m}"));
             let command = self
                 .pixels(Stage::Command)
-                .uses("phases", format!("phases{m}"))
+                .uses("phases", format!("phases{}", m % self.program.masks.len()))
                 .flag(modulator.levels.is_some(), "LEVELS")
                 .optional("LUT", "lut", lut);
             let first = passes.len();
@@ -324,7 +328,9 @@ mod tests {
                 scoring: Scoring::Normalised,
                 loss: Loss::Mse { targets: Arc::new(Array3::zeros((10, 1, 1))) },
             },
+            error_masks: None,
             camera: None,
+            error_measured: true,
             relay: Relay::Measured,
             store: Store::F32,
         }

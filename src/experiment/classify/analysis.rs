@@ -1,12 +1,13 @@
 //! What is found out about a finished run: cosines, likeness of fields, examples.
 
+use ndarray::Array2;
+
 use super::stages::{Deployed, Programs};
 use crate::data::DataSet;
 use crate::engine::{Batch, Engine, Exposure, Program, State};
 use crate::experiment::{Experiment, RunError};
 use crate::metrics::{GradientCosine, gradient_cosine, ssim_intensity};
-use crate::train::Outcome;
-use ndarray::Array2;
+use crate::train::{self, Method, Outcome};
 
 /// Test images whose output fields are compared.
 const FIELDS: usize = 64;
@@ -103,7 +104,7 @@ fn pick(labels: &[u8], classes: usize) -> Vec<u32> {
     (0..classes.min(EXAMPLES)).filter_map(first).map(|i| i as u32).collect()
 }
 
-/// The gradient that FFM measures against the true one of the same imperfect twin, with the FFM-trained masks.
+/// The gradient that the method gives against the true one of the same imperfect twin, with the FFM-trained masks.
 fn gradients(
     experiment: &Experiment,
     data: &DataSet,
@@ -112,7 +113,7 @@ fn gradients(
     ffm: &Outcome,
 ) -> Result<GradientCosine, RunError> {
     let indices: Vec<u32> = (0..data.train.len().min(GRADIENTS).min(experiment.train.batch) as u32).collect();
-    let mut gradient = |program: &Program| -> Result<_, RunError> {
+    let mut gradient = |program: &Program, estimated: bool| -> Result<Vec<Array2<f64>>, RunError> {
         engine.load(program, indices.len())?;
         engine.clear_sets();
         let set = engine.upload(&data.train)?;
@@ -121,9 +122,17 @@ fn gradients(
             engine.set_exposure(exposure)?;
         }
         let batch = Batch::whole(set, &indices, experiment.seed, ANALYSIS_STEP);
+        if estimated {
+            let (labels, c) = (&data.train.labels, experiment.train.perturbation);
+            let found = train::estimate(engine, &ffm.state, batch, labels, c)?;
+            return Ok(found.gradients.iter().map(|g| g.mapv(f64::from)).collect());
+        }
         Ok(engine.trace(batch)?.gradients)
     };
-    let (measured, truth) = (gradient(&programs.twin)?, gradient(&programs.truth)?);
+    // A computer's method never sees the twin: its gradient is that of the model.
+    let used = if programs.method.is_physical() { &programs.twin } else { &programs.ideal };
+    let measured = gradient(used, programs.method == Method::Spsa)?;
+    let truth = gradient(&programs.truth, false)?;
     Ok(gradient_cosine(&measured, &truth)?)
 }
 

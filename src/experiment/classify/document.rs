@@ -14,7 +14,7 @@ use crate::report::{
     ClassificationReport, Detector, Epoch, Example, Fact, Fidelity, Imperfection, LayerMasks, Optics,
     Picture, PictureKind, Training,
 };
-use crate::train::Outcome;
+use crate::train::{BenchCost, Method, Outcome, Work};
 use crate::twin::{HardwareKind, Layout};
 
 /// Fills the report.
@@ -46,6 +46,10 @@ pub(super) fn report(
         light: [&found.ideal.evaluation, &found.deployed.evaluation, &found.ffm.evaluation].map(|e| e.light),
         in_silico_training: training(&found.ideal),
         ffm_training: training(&found.ffm),
+        method: programs.method.label().into(),
+        method_title: programs.method.title().into(),
+        bench: bench(experiment, data, programs.method, &found.ffm),
+        methods: Method::ALL.iter().map(|m| m.facts(experiment.optics.layers)).collect(),
         gradient: Some(analysis.gradient.clone()),
         fidelity: Some(Fidelity {
             deployed: analysis.ssim_deployed,
@@ -58,6 +62,19 @@ pub(super) fn report(
         optics: optics(experiment, programs)?,
         imperfections: imperfections(programs),
         config: experiment.to_toml(),
+    })
+}
+
+/// What the third stage would take on the bench: every epoch trains on all images and tests on all.
+fn bench(experiment: &Experiment, data: &DataSet, method: Method, outcome: &Outcome) -> BenchCost {
+    let epochs = outcome.rows.len() as u64;
+    experiment.laboratory.cost(&Work {
+        method,
+        layers: experiment.optics.layers,
+        kind: experiment.hardware.kind,
+        trained: epochs * data.train.len() as u64,
+        tested: epochs * data.test.len() as u64,
+        compute_seconds: outcome.seconds,
     })
 }
 

@@ -12,19 +12,6 @@ use crate::io::{self, Records, RunDir};
 use crate::report;
 use crate::train::{EpochRow, Method, TrainError};
 
-/// Name of the in-silico stage in files.
-pub const STAGE_IN_SILICO: &str = "in-silico";
-/// Name of the FFM stage in files.
-pub const STAGE_FFM: &str = "ffm";
-
-/// The stage of a method.
-pub(super) fn stage_name(method: Method) -> &'static str {
-    match method {
-        Method::InSilico => STAGE_IN_SILICO,
-        Method::Ffm => STAGE_FFM,
-    }
-}
-
 /// Name of the checkpoint of a stage's best epoch.
 pub(super) fn best_name(stage: &str) -> String {
     format!("{stage}-best")
@@ -36,7 +23,7 @@ pub(super) struct Metrics(Records);
 impl Metrics {
     /// Opens the records and drops what was written after step `kept`.
     pub(super) fn open(dir: &RunDir, method: Method, kept: u64) -> Result<Self, RunError> {
-        Ok(Self(Records::open(dir, stage_name(method), kept)?))
+        Ok(Self(Records::open(dir, method.name(), kept)?))
     }
 
     /// Records an epoch.
@@ -66,9 +53,10 @@ pub(super) fn write_results(
     analysis: Analysis,
     command: &str,
 ) -> Result<Summary, RunError> {
-    for (stage, state) in [(STAGE_IN_SILICO, &found.ideal.state), (STAGE_FFM, &found.ffm.state)] {
+    let stages = [(Method::InSilico, &found.ideal.state), (programs.method, &found.ffm.state)];
+    for (stage, state) in stages {
         for (k, phase) in state.phases.iter().enumerate() {
-            write_mask(dir, stage, k + 1, phase)?;
+            write_mask(dir, stage.name(), k + 1, phase)?;
         }
     }
     let document = document::report(dir, experiment, data, programs, found, &analysis, command)?;
@@ -78,19 +66,23 @@ pub(super) fn write_results(
         accuracy: Shares {
             ideal: found.ideal.evaluation.accuracy,
             in_silico_deployed: found.deployed.evaluation.accuracy,
-            ffm: found.ffm.evaluation.accuracy,
+            ffm: (programs.method == Method::Ffm).then_some(found.ffm.evaluation.accuracy),
+            trained: found.ffm.evaluation.accuracy,
         },
         light_on_detectors: Shares {
             ideal: found.ideal.evaluation.light,
             in_silico_deployed: found.deployed.evaluation.light,
-            ffm: found.ffm.evaluation.light,
+            ffm: (programs.method == Method::Ffm).then_some(found.ffm.evaluation.light),
+            trained: found.ffm.evaluation.light,
         },
+        method: programs.method.name(),
         ssim: Likeness { ideal_vs_twin: analysis.ssim_deployed, ideal_vs_ffm: analysis.ssim_ffm },
         gradient_cosine: analysis.gradient.layers.clone(),
         samples_per_second: found.ffm.samples_per_second,
         samples_per_second_in_silico: found.ideal.samples_per_second,
         seconds: found.ideal.seconds + found.ffm.seconds,
-        training: Trainings { in_silico: Course::of(&found.ideal), ffm: Course::of(&found.ffm) },
+        training: Trainings { in_silico: Course::of(&found.ideal), trained: Course::of(&found.ffm) },
+        bench: document.bench,
         test_samples: data.test.len(),
         device: analysis.device.clone(),
         engine: analysis.engine.into(),

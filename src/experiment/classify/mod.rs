@@ -6,6 +6,5 @@ mod files;
 mod stages;
 mod summary;
 
-pub use files::{STAGE_FFM, STAGE_IN_SILICO};
-pub use stages::{Classification, Ended, Retested, Watch, classify, retest};
+pub use stages::{Classification, Ended, Retested, Watch, classify, error_pass, retest};
 pub use summary::{Course, Likeness, Shares, Summary, Trainings};

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::analysis;
-use super::files::{self, Metrics, STAGE_FFM, STAGE_IN_SILICO};
+use super::files::{self, Metrics};
 use super::summary::Summary;
 use crate::data::DataSet;
 use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
-    self, Checkpoint, Ending, EpochRow, Evaluation, Job, Keep, Method, Observer, Outcome, StepNews,
+    self, Checkpoint, Ending, EpochRow, Evaluation, Job, Keep, Method, Observer, Outcome, Redraw, StepNews,
     TrainError,
 };
 use crate::twin::{ErrorPass, System};
@@ -58,8 +58,10 @@ pub enum Ended {
 /// The three compiled systems.
 pub(super) struct Programs {
     pub(super) system: System,
+    /// Of the third stage.
+    pub(super) method: Method,
     pub(super) ideal: Program,
-    /// The imperfect twin, error travelling forward.
+    /// The imperfect twin, error travelling as the method has it.
     pub(super) twin: Program,
     /// The imperfect twin, error by the exact transpose, without noise.
     pub(super) truth: Program,
@@ -75,10 +77,22 @@ impl Programs {
         let length = |minimum| engine.transform_length(minimum);
         let store = experiment.engine.store;
         let ideal = Program { store, ..system.compile_ideal(&length)? };
-        let twin = Program { store, ..system.compile_twin(ErrorPass::Forward, &length)? };
+        let method = experiment.train.method;
+        method.check(system.config())?;
+        let twin = Program { store, ..system.compile_twin(error_pass(experiment), &length)? };
         let mut truth = system.compile_twin(ErrorPass::Transposed, &length)?;
         truth.camera = None;
-        Ok(Self { system, ideal, twin, truth })
+        Ok(Self { system, method, ideal, twin, truth })
+    }
+}
+
+/// How the error of the third stage travels. (Where the method needs none, nobody asks.)
+pub fn error_pass(experiment: &Experiment) -> ErrorPass {
+    match experiment.train.method {
+        Method::InSituBackprop => ErrorPass::Transposed,
+        Method::PhysicsAware => ErrorPass::Model,
+        Method::FfmRegistered => ErrorPass::Registered(experiment.train.registration()),
+        Method::InSilico | Method::Ffm | Method::InSilicoRobust | Method::Spsa => ErrorPass::Forward,
     }
 }
 
@@ -110,7 +124,10 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
         100.0 * deployed.evaluation.accuracy
     ));
     // (c) training on the imperfect twin.
-    let ffm = context.stage(&programs.twin, Method::Ffm, watch)?;
+    let ffm = match programs.method {
+        Method::InSilicoRobust => context.robust(&programs, watch)?,
+        method => context.stage(&programs.twin, method, watch)?,
+    };
     if ffm.interrupted() {
         return Ok(Ended::Interrupted);
     }
@@ -142,14 +159,44 @@ impl Context<'_> {
         Ok((self.engine.upload(&self.data.train)?, self.engine.upload(&self.data.test)?))
     }
 
+    /// Trains on a model with random misalignment, then tests on the twin.
+    fn robust(&mut self, programs: &Programs, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
+        let config = &self.experiment.train;
+        let (limits, store) = (config.misalignment(), self.experiment.engine.store);
+        // The lengths that the engine gave: while it trains it is not free to answer.
+        let padded = programs.ideal.padded;
+        let lengths = |n: usize| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n));
+        let redraw = |draw: u64| -> Result<Program, TrainError> {
+            let program = programs.system.compile_misaligned(&limits, draw, &lengths)?;
+            Ok(Program { store, ..program })
+        };
+        let first = redraw(0)?;
+        let trained = self.train_stage(&first, Method::InSilicoRobust, Some(&redraw), watch)?;
+        if trained.interrupted() {
+            return Ok(trained);
+        }
+        let Deployed { evaluation, exposure } = self.deploy(&programs.twin, &trained.state)?;
+        Ok(Outcome { evaluation, exposure, ..trained })
+    }
+
     fn stage(
         &mut self,
         program: &Program,
         method: Method,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
+        self.train_stage(program, method, None, watch)
+    }
+
+    fn train_stage(
+        &mut self,
+        program: &Program,
+        method: Method,
+        redraw: Option<Redraw<'_>>,
+        watch: &mut dyn Watch,
+    ) -> Result<Outcome, RunError> {
         let (train_set, test_set) = self.load(program)?;
-        let name = files::stage_name(method);
+        let name = method.name();
         let path = self.dir.checkpoint(name);
         let from = match path.exists() {
             true => load_checkpoint(&path, program)?,
@@ -163,6 +210,8 @@ impl Context<'_> {
         }
         let job = Job {
             config,
+            method,
+            redraw,
             seed: self.experiment.seed,
             program,
             train: train_set,
@@ -293,8 +342,10 @@ pub struct Retested {
     pub ideal: f64,
     /// In-silico masks on the twin.
     pub in_silico_deployed: f64,
-    /// FFM masks on the twin.
-    pub ffm: f64,
+    /// The masks of the third stage on the twin.
+    pub trained: f64,
+    /// Its method.
+    pub method: Method,
     /// Test images.
     pub samples: usize,
 }
@@ -312,8 +363,8 @@ pub fn retest(
     let programs = Programs::compile(experiment, data.test.size, engine)?;
     experiment.check_test_data(data)?;
     let keep = experiment.train.keep;
-    let ideal = finished(dir, STAGE_IN_SILICO, &programs.ideal, keep)?;
-    let ffm = finished(dir, STAGE_FFM, &programs.twin, keep)?;
+    let ideal = finished(dir, Method::InSilico.name(), &programs.ideal, keep)?;
+    let ffm = finished(dir, programs.method.name(), &programs.twin, keep)?;
     let images = if data.train.is_empty() { &data.test } else { &data.train };
     let labels = &data.test.labels[..];
     let load = |engine: &mut dyn Engine, program: &Program| -> Result<SetId, RunError> {
@@ -325,11 +376,17 @@ pub fn retest(
     let on_ideal = test_as_trained(engine, &ideal, (test, labels), experiment)?;
     let test = load(engine, &programs.twin)?;
     let deployed = deploy(engine, &programs.twin, &ideal.state, images, (test, labels), experiment)?;
-    let on_twin = test_as_trained(engine, &ffm, (test, labels), experiment)?;
+    let on_twin = match programs.method {
+        Method::InSilicoRobust => {
+            deploy(engine, &programs.twin, &ffm.state, images, (test, labels), experiment)?.evaluation
+        }
+        _ => test_as_trained(engine, &ffm, (test, labels), experiment)?,
+    };
     Ok(Retested {
         ideal: on_ideal.accuracy,
         in_silico_deployed: deployed.evaluation.accuracy,
-        ffm: on_twin.accuracy,
+        trained: on_twin.accuracy,
+        method: programs.method,
         samples: data.test.len(),
     })
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::train::{Outcome, best_epoch};
+use crate::train::{BenchCost, Outcome, best_epoch};
 
 /// The result of a run, as `--json` prints it and `summary.json` holds it.
 #[derive(Clone, Debug, Serialize)]
@@ -11,11 +11,15 @@ pub struct Summary {
     pub accuracy: Shares,
     /// Shares of the input's light that fall on the detectors, means over the test images.
     pub light_on_detectors: Shares,
+    /// Method of the third stage.
+    pub method: &'static str,
+    /// What the third stage would take on a real bench.
+    pub bench: BenchCost,
     /// Mean SSIM of output intensities.
     pub ssim: Likeness,
-    /// Cosine between the FFM gradient and the true gradient of the same twin, per layer.
+    /// Cosine between the gradient of the method and the true gradient of the same twin, per layer.
     pub gradient_cosine: Vec<f64>,
-    /// Training samples per second of FFM training (measurements included).
+    /// Training samples per second of the third stage (measurements included).
     pub samples_per_second: f64,
     /// Training samples per second in silico.
     pub samples_per_second_in_silico: f64,
@@ -45,8 +49,11 @@ pub struct Shares {
     pub ideal: f64,
     /// The same masks on the imperfect twin.
     pub in_silico_deployed: f64,
-    /// Masks trained by FFM on the twin.
-    pub ffm: f64,
+    /// Masks trained by FFM on the twin; absent with another method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ffm: Option<f64>,
+    /// Masks of the third stage, whatever its method, on the twin.
+    pub trained: f64,
 }
 
 /// SSIM of output intensities.
@@ -54,7 +61,7 @@ pub struct Shares {
 pub struct Likeness {
     /// In-silico masks: ideal system against twin.
     pub ideal_vs_twin: f64,
-    /// Ideal system with in-silico masks against twin with FFM masks.
+    /// Ideal system with in-silico masks against twin with the third stage's masks.
     pub ideal_vs_ffm: f64,
 }
 
@@ -63,8 +70,8 @@ pub struct Likeness {
 pub struct Trainings {
     /// In silico.
     pub in_silico: Course,
-    /// By FFM.
-    pub ffm: Course,
+    /// On the twin, by the method of the third stage.
+    pub trained: Course,
 }
 
 /// How a training went.
