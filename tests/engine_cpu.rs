@@ -146,8 +146,8 @@ fn the_loss_has_its_terms() {
         let (plain, start) = infer(&plain);
         let (priced, _) = infer(&Setup { scoring, efficiency: 0.7, smoothing: 0.2, ..Setup::default() });
         assert_eq!(priced.energies, plain.energies);
-        for b in 0..3 {
-            let input: f64 = start[b].iter().map(|u| u.norm_sqr()).sum();
+        for (b, field) in start.iter().enumerate() {
+            let input: f64 = field.iter().map(|u| u.norm_sqr()).sum();
             assert!((plain.input_energies[b] / input - 1.0).abs() < 1e-12);
             let missing = 1.0 - plain.energies.row(b).sum() / input;
             let scores: Vec<f64> = plain.scores.row(b).iter().map(|s| 10.0 * s).collect();
