@@ -162,3 +162,54 @@ wide! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::cpu::buffer::Buffer;
+
+    fn camera(adc_bits: u32) -> Camera {
+        Camera {
+            electrons: 256.0,
+            reference: 2.0,
+            read_noise: 2.5,
+            full_well: 10_500.0,
+            adc_bits,
+            pedestal: 60.0,
+        }
+    }
+
+    /// The portable form, in `f64` storage, and the processor's own: the same model and the same random numbers.
+    #[test]
+    fn both_forms_measure_the_same() {
+        // Columns that are no multiple of the packets that run together, and a block in the middle.
+        let layout = Layout { rows: 24, cols: 13, lanes: 8 };
+        let key = NoiseKey { step: [0xdead_beef, 7], sample: 3, stage: 5 };
+        for adc_bits in [0, 12] {
+            let sensor = Sensor::new(&camera(adc_bits));
+            let mut own_rows = Buffer::<f32>::zeros(2 * layout.block_pixels());
+            for (i, v) in own_rows.iter_mut().enumerate() {
+                *v = 0.02 * (i as f32 * 0.37).sin();
+            }
+            let mut portable: Vec<f64> = own_rows.iter().map(|v| f64::from(*v)).collect();
+            let exact = portable.clone();
+            measure_lanes::<f64, 8>(&mut portable, layout, 1, 0.013, &sensor, key);
+            if !own::<f32>(&mut own_rows, layout, 1, 0.013, &sensor, key) {
+                println!("skipped: this processor has no AVX2");
+                return;
+            }
+            // A code is 5e-5 here; rounding moves a frame to its neighbour now and then.
+            let code = 0.013 * 10_500.0 / 4095.0 / (4.0 * 2.0 * 256.0);
+            let apart = |a: &f64, b: &f32| (a - f64::from(*b)).abs();
+            let far = portable.iter().zip(own_rows.iter()).filter(|(a, b)| apart(a, b) > 1e-7).count();
+            let most = portable.iter().zip(own_rows.iter()).map(|(a, b)| apart(a, b)).fold(0.0, f64::max);
+            if adc_bits == 0 {
+                assert_eq!(far, 0, "largest difference {most:e}");
+            } else {
+                assert!(far <= 2 && most < 1.01 * code, "{far} apart, by up to {most:e}");
+            }
+            let noise = portable.iter().zip(&exact).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+            assert!(noise > 0.0, "there is noise to agree on");
+        }
+    }
+}
