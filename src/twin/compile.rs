@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use ndarray::Array3;
-use num_complex::Complex64;
 
 use super::config::{EncodingConfig, ErrorPath, HardwareKind, Layout, SourceConfig, SystemConfig};
 use super::detectors::{self, Region};
 use super::errors::{ConfigError, positive, value};
+use super::hops::{Shelf, corrected};
 use super::limits;
 use super::loss::LossConfig;
 use super::memory;
-use super::modulator::{self, Draw, Kind};
+use super::modulator::{self, Draw};
 use crate::calibrate::{self, Aberration, CameraConfig, Imperfections, LayerErrors};
 use crate::device::noise;
 use crate::engine::{
-    Camera, Encoding, EngineError, ErrorHop, Hop, Input, Loss, Modulator, Program, Readout, Relay, Scoring,
-    Store,
+    Camera, Encoding, EngineError, Input, Loss, Modulator, Program, Readout, Relay, Scoring, Store,
 };
-use crate::optics::{Field, Grid, Length, Method, Propagation, effects, reversed, source, zernike};
+use crate::optics::{Grid, Length, Method, Propagation, source};
 
 /// How the error travels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -235,7 +234,7 @@ impl System {
         Ok(self.space(self.config.optics.distance.0).resolve(padded, self.grid.dy, self.grid.dx)?)
     }
 
-    fn space(&self, distance: f64) -> Propagation {
+    pub(super) fn space(&self, distance: f64) -> Propagation {
         let o = &self.config.optics;
         Propagation {
             wavelength: o.wavelength.0,
@@ -258,7 +257,7 @@ impl System {
         let padded = self.padded(lengths)?;
         let layers: Vec<LayerErrors> = (1..=o.layers).map(errors).collect();
         memory::check(&self.config, padded, &layers)?;
-        let mut shelf = Shelf { system: self, seed, padded, transfers: Vec::new(), keys: Vec::new() };
+        let mut shelf = Shelf::new(self, seed, padded);
         let (mut hops, mut masks, mut error_masks) = (Vec::new(), Vec::new(), Vec::new());
         if o.input_distance.0 > 0.0 {
             hops.push(shelf.hop(&LayerErrors::default(), o.input_distance.0, 0, pass)?);
@@ -288,7 +287,7 @@ impl System {
         };
         Ok(Program {
             shape: self.grid.shape(),
-            padded: shelf.padded,
+            padded,
             input: self.input()?,
             transfers: shelf.transfers,
             hops,
@@ -382,116 +381,6 @@ impl System {
     }
 }
 
-/// Transfer functions, each distinct one once.
-struct Shelf<'a> {
-    system: &'a System,
-    /// Of random draws.
-    seed: u64,
-    padded: [usize; 2],
-    transfers: Vec<Arc<Field>>,
-    keys: Vec<TransferKey>,
-}
-
-/// What makes transfer functions differ.
-#[derive(Clone, PartialEq)]
-struct TransferKey {
-    distance: f64,
-    shift: [f64; 2],
-    pupil: Vec<(usize, f64)>,
-    transposed: bool,
-}
-
-impl Shelf<'_> {
-    fn hop(
-        &mut self,
-        e: &LayerErrors,
-        distance: f64,
-        layer: usize,
-        pass: ErrorPass,
-    ) -> Result<Hop, ConfigError> {
-        let key = TransferKey {
-            distance: distance + e.axial.map_or(0.0, |a| a.0),
-            shift: e.shift.map_or([0.0; 2], |s| s.map(|l| l.0)),
-            pupil: self.pupil(e, layer)?,
-            transposed: false,
-        };
-        let transfer = self.transfer(&key)?;
-        let draw = Draw { seed: self.seed, layer };
-        let grid = &self.system.grid;
-        let after = modulator::side(e.camera_aberration.as_ref(), e.camera_edge, grid, draw, Kind::Camera)?
-            .map(Arc::new);
-        let error = match pass {
-            ErrorPass::Forward => ErrorHop { transfer, before: None, after: after.clone() },
-            ErrorPass::Transposed => {
-                // An even transfer function is its own transpose; only a shift or an odd aberration makes another one.
-                let even = key.shift == [0.0; 2] && key.pupil.is_empty();
-                let transfer =
-                    if even { transfer } else { self.transfer(&TransferKey { transposed: true, ..key })? };
-                ErrorHop { transfer, before: after.clone(), after: None }
-            }
-            // What is loaded was shifted back twice and given the camera's factor, so that the hop becomes its transpose, seen
-            // through that factor once more; `corrected` takes it off the measured field.
-            ErrorPass::Registered(known) => {
-                let transfer = self.transfer(&TransferKey {
-                    shift: key.shift.map(|s| s + 2.0 * known.shift),
-                    transposed: true,
-                    ..key
-                })?;
-                let before = self.measured_side(after.as_ref(), known.aberration, layer)?;
-                ErrorHop { transfer, before, after: after.clone() }
-            }
-            ErrorPass::Model => {
-                let ideal = TransferKey { distance, shift: [0.0; 2], pupil: Vec::new(), transposed: false };
-                ErrorHop { transfer: self.transfer(&ideal)?, before: None, after: None }
-            }
-        };
-        Ok(Hop { mask: None, transfer, after, activation: None, error })
-    }
-
-    /// The camera's factor as it was measured.
-    fn measured_side(
-        &self,
-        true_side: Option<&Arc<Field>>,
-        rms: f64,
-        layer: usize,
-    ) -> Result<Option<Arc<Field>>, ConfigError> {
-        if rms == 0.0 {
-            return Ok(true_side.cloned());
-        }
-        let grid = &self.system.grid;
-        let stream = Kind::Registration as u64 * 1000 + layer as u64;
-        let wrong = zernike::random_wavefront(grid, rms, 28, self.seed, stream)?.mapv(Complex64::cis);
-        Ok(Some(Arc::new(true_side.map_or_else(|| wrong.clone(), |side| &wrong * side.as_ref()))))
-    }
-
-    fn pupil(&self, e: &LayerErrors, layer: usize) -> Result<Vec<(usize, f64)>, ConfigError> {
-        let Some(a) = &e.pupil_aberration else { return Ok(Vec::new()) };
-        if a.rms != 0.0 {
-            let key = format!("imperfections (layer {layer}).pupil_aberration.rms");
-            return Err(value(key, a.rms, "give Zernike terms; random draws are for the two pixel planes"));
-        }
-        Ok(a.zernike.clone())
-    }
-
-    fn transfer(&mut self, key: &TransferKey) -> Result<usize, ConfigError> {
-        if let Some(at) = self.keys.iter().position(|k| k == key) {
-            return Ok(at);
-        }
-        let Grid { dy, dx, .. } = self.system.grid;
-        let (mut h, _) = self.system.space(key.distance).transfer(self.padded, dy, dx)?;
-        if key.shift != [0.0; 2] {
-            effects::shift(&mut h, dy, dx, key.shift[0], key.shift[1]);
-        }
-        effects::pupil_aberration(&mut h, dy, dx, &key.pupil)?;
-        if key.transposed {
-            h = reversed(&h);
-        }
-        self.transfers.push(Arc::new(h));
-        self.keys.push(key.clone());
-        Ok(self.transfers.len() - 1)
-    }
-}
-
 /// The camera in the engine's terms.
 fn sensor(c: &CameraConfig) -> Camera {
     Camera {
@@ -502,14 +391,6 @@ fn sensor(c: &CameraConfig) -> Camera {
         adc_bits: c.adc_bits,
         pedestal: c.pedestal,
     }
-}
-
-/// The mask with the camera's factor taken off the measured error: the factor as it was measured, which the loaded error has.
-fn corrected(mask: &Modulator, hop: &Hop) -> Modulator {
-    let Some(known) = &hop.error.before else { return mask.clone() };
-    let inverse = known.mapv(|a| a.inv());
-    let factor = mask.factor.as_ref().map_or_else(|| inverse.clone(), |f| f.as_ref() * &inverse);
-    Modulator { factor: Some(Arc::new(factor)), ..mask.clone() }
 }
 
 /// The errors of a layer in a draw.

@@ -5,6 +5,7 @@ mod compile;
 mod config;
 mod detectors;
 mod errors;
+mod hops;
 mod limits;
 mod loss;
 mod memory;
