@@ -28,6 +28,7 @@ pub(super) fn methods(args: &Methods, common: &Common) -> anyhow::Result<ExitCod
 fn work(p: Passes, steps: u64) -> String {
     match p.loads {
         0 => "no light".to_owned(),
+        1 => format!("1 optical pass, {} frames", p.fields * steps),
         loads => format!("{loads} optical passes, {} frames", p.fields * steps),
     }
 }
