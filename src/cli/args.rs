@@ -72,6 +72,15 @@ pub(super) enum Command {
     Resume(Resume),
     /// Test the masks of a finished run again
     Eval(Eval),
+    /// Train by several methods on one imperfect system, and compare
+    Compare(Compare),
+    /// Repeat a published experiment
+    #[command(after_help = "Example:\n  ffm reproduce fig2 --scale small")]
+    Reproduce {
+        /// What to repeat.
+        #[command(subcommand)]
+        command: Reproduce,
+    },
     /// Propagate a field or picture through free space
     Propagate(Propagate),
     /// Print the training methods: gradient, source, needs, optical work
@@ -117,6 +126,82 @@ pub(super) struct Train {
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,
+}
+
+/// `ffm compare`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  ffm compare\n  ffm compare --methods ffm,physics-aware --seeds 1,2,3\n  \
+    ffm compare examples/fashion_mnist.toml --set hardware.bidirectional=true --out runs/methods\n\n\
+    Runs that are done are not done again: the same command goes on where it was stopped.\n\n\
+    JSON keys: name, seeds, test_samples, ideal, deployed, methods (array of method, accuracy, gap, gradient_cosine, bench,\n\
+    samples_per_second), refused, device; accuracies have mean, two_sigma, values."
+)]
+pub(super) struct Compare {
+    /// Experiment file; without one: the embedded default experiment
+    pub(super) experiment: Option<PathBuf>,
+    /// Methods (`ffm methods` lists them) [default: all]
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub(super) methods: Option<Vec<String>>,
+    /// Seeds; each draws masks, imperfections and noise [default: that of the experiment]
+    #[arg(long, value_name = "N,..", value_delimiter = ',')]
+    pub(super) seeds: Option<Vec<u64>>,
+    /// Override a key in all runs, as for `ffm train`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Folder of the study (default: `runs/compare-NAME`)
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Where to compute.
+    #[command(flatten)]
+    pub(super) device: Device,
+}
+
+/// `ffm reproduce`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Reproduce {
+    /// Deep free-space networks on Fashion-MNIST and the output fields of one layer (Xue et al., Nature 632, 280, 2024, Fig. 2)
+    Fig2(Fig2),
+}
+
+/// `ffm reproduce fig2`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  ffm reproduce fig2 --scale small\n  ffm reproduce fig2 --scale paper --device gpu --json\n  \
+    ffm reproduce fig2 --seeds 1 --layers 2,4 --set data.source=strokes    a quick look, without files\n\n\
+    Needs fashion-mnist and mnist (`ffm data fetch NAME`, or FFM_DATA). Runs that are done are not done again: the same\n\
+    command goes on where it was stopped.\n\n\
+    JSON keys: scale, data, seeds, test_samples, depths (array of layers, ideal, deployed, ffm, gap, paper), fields (data,\n\
+    calibrated, uncalibrated, accuracy), seconds, device; ideal, deployed, ffm and gap have mean, two_sigma, values."
+)]
+pub(super) struct Fig2 {
+    /// Size of the networks
+    #[arg(long, value_enum, default_value = "small")]
+    pub(super) scale: FigureScale,
+    /// Seeds; each draws masks, imperfections and noise
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,2,3,4,5")]
+    pub(super) seeds: Vec<u64>,
+    /// Depths of the networks
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "2,4,6,8", value_parser = range(1, 1000))]
+    pub(super) layers: Vec<usize>,
+    /// Override a key in all runs, as for `ffm train`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Folder of the study (default: `runs/fig2-SCALE`)
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Where to compute.
+    #[command(flatten)]
+    pub(super) device: Device,
+}
+
+/// Size of a reproduced figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum FigureScale {
+    /// Two processor cores, half an hour
+    Small,
+    /// 400 x 400 pixels, 60 000 images: a GPU
+    Paper,
 }
 
 /// `ffm resume`.

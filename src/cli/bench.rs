@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use super::args::{Bench, BenchWork, Common};
 use super::progress::bar;
-use super::train::{command_line, describe};
+use super::train::command_line;
 use super::{exit, print, print_json, signal};
 use crate::engine::gpu::{self, GpuEngine};
 use crate::engine::{self, Engine};
@@ -108,7 +108,7 @@ fn open(names: &[String], args: &Bench, common: &Common) -> anyhow::Result<Opene
     for name in names {
         let engine = engine::open(name, args.threads)?;
         if !common.quiet {
-            eprintln!("device: {}", describe(engine.device()));
+            eprintln!("device: {}", engine.device().describe());
         }
         engines.push((name.clone(), engine));
     }

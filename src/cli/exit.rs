@@ -50,7 +50,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(e) = cause.downcast_ref::<ConfigError>() {
         return Some(config(e));
     }
-    if cause.is::<SettingsError>() || cause.is::<OpticsError>() {
+    if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
     }
     cause.is::<ReportError>().then_some(OUTPUT)

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod data;
 mod devices;
 mod eval;
@@ -9,8 +10,10 @@ mod exit;
 mod methods;
 mod progress;
 mod propagate;
+mod reproduce;
 mod shaders;
 mod signal;
+mod study;
 mod train;
 
 use std::process::ExitCode;
@@ -35,6 +38,8 @@ pub fn main() -> ExitCode {
         Command::Resume(args) => train::resume(&args, &common),
         Command::Eval(args) => eval::eval(&args, &common),
         Command::Propagate(args) => propagate::propagate(&args, &common),
+        Command::Compare(args) => compare::compare(&args, &common),
+        Command::Reproduce { command } => reproduce::reproduce(&command, &common),
         Command::Methods(args) => methods::methods(&args, &common),
         Command::Devices(args) => devices::devices(&args, &common),
         Command::Bench(args) => bench::bench(&args, &common),

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::experiment::classify::Watch;
+use crate::experiment::study::{self, Entry};
 use crate::train::{EpochRow, Method, StepNews};
 
 /// Shows the course of a run on standard error.
@@ -85,5 +86,13 @@ impl Watch for Progress {
     fn note(&mut self, text: &str) {
         self.close();
         self.line(text);
+    }
+}
+
+impl study::Watch for Progress {
+    fn run(&mut self, entry: &Entry, index: usize, of: usize, done: bool) {
+        self.close();
+        let done = if done { ": done before" } else { "" };
+        self.line(&format!("run {} of {of}, {}{done}", index + 1, entry.name));
     }
 }

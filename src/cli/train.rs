@@ -36,7 +36,7 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::create(args.out.as_deref(), &experiment.name, &hash(&text))?;
     let command = command_line();
     dir.write("config.toml", text.as_bytes())?;
-    let devices: Vec<String> = engine.devices().iter().map(describe).collect();
+    let devices: Vec<String> = engine.devices().iter().map(DeviceInfo::describe).collect();
     dir.write("env.json", environment_json(&devices, experiment.seed, &command).as_bytes())?;
     run(&experiment, &data, &mut *engine, &dir, command, common)
 }
@@ -67,17 +67,12 @@ pub(super) fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn E
         let devices = engine.devices();
         for (k, info) in devices.iter().enumerate() {
             match devices.len() {
-                1 => eprintln!("device: {}", describe(info)),
-                n => eprintln!("device {} of {n}: {}", k + 1, describe(info)),
+                1 => eprintln!("device: {}", info.describe()),
+                n => eprintln!("device {} of {n}: {}", k + 1, info.describe()),
             }
         }
     }
     Ok(engine)
-}
-
-/// One line about a device.
-pub(super) fn describe(info: &DeviceInfo) -> String {
-    format!("{} ({} engine, {}, {})", info.name, info.engine, info.precision, info.detail)
 }
 
 fn settings(args: &Train) -> anyhow::Result<Experiment> {
@@ -148,7 +143,7 @@ fn dry_run(
     let lines: Vec<_> = devices
         .iter()
         .zip(&memory)
-        .map(|(info, &b)| format!("# memory {:.1} MiB on {}", mib(b), describe(info)))
+        .map(|(info, &b)| format!("# memory {:.1} MiB on {}", mib(b), info.describe()))
         .collect();
     print(&experiment.to_toml());
     print(&format!(

@@ -179,6 +179,13 @@ pub struct DeviceInfo {
     pub detail: String,
 }
 
+impl DeviceInfo {
+    /// One line about it.
+    pub fn describe(&self) -> String {
+        format!("{} ({} engine, {}, {})", self.name, self.engine, self.precision, self.detail)
+    }
+}
+
 /// Runs a [`Program`] on batches. Between [`Engine::load`] and the next nothing is allocated per step, and
 /// [`Engine::train`] reads nothing back (a [`fleet`] does: its members exchange gradients).
 pub trait Engine: Send {

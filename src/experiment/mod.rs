@@ -4,6 +4,7 @@ pub mod bench;
 pub mod classify;
 mod config;
 mod merge;
+pub mod study;
 
 pub use config::{DEFAULT, DataConfig, EngineConfig, Experiment};
 pub use merge::{SettingsError, read_text, settings};

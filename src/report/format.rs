@@ -1,12 +1,12 @@
 //! Numbers as a person reads them.
 
 /// Fraction as percent with one decimal: `0.854` is `85.4`.
-pub(super) fn percent(fraction: f64) -> String {
+pub(crate) fn percent(fraction: f64) -> String {
     format!("{:.1}", 100.0 * fraction)
 }
 
 /// Difference of two fractions in percentage points, with sign: `-58.9`. The minus is U+2212.
-pub(super) fn points(difference: f64) -> String {
+pub(crate) fn points(difference: f64) -> String {
     let text = format!("{:.1}", 100.0 * difference.abs());
     match text.as_str() {
         "0.0" => text,
@@ -21,7 +21,7 @@ pub(super) fn standard_error(accuracy: f64, samples: u64) -> f64 {
 }
 
 /// `digits` significant digits without trailing zeros; powers of ten outside 1e-4..1e6.
-pub(super) fn significant(value: f64, digits: usize) -> String {
+pub(crate) fn significant(value: f64, digits: usize) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value:.0}").replace('-', "");
     }
@@ -49,7 +49,7 @@ pub(super) fn metres(value: f64) -> String {
 }
 
 /// A duration: `4.2 s`, `3 min 12 s`, `1 h 02 min`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
         return format!("{} s", significant(seconds, 3));
     }
@@ -62,7 +62,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// A rate or count, three significant digits below a thousand and whole with commas above.
-pub(super) fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     if value.abs() < 1000.0 {
         return significant(value, 3);
     }

@@ -21,6 +21,8 @@ pub(super) struct Series {
     pub(super) name: String,
     /// Points `(x, y)`; those that are not finite are left out.
     pub(super) points: Vec<(f64, f64)>,
+    /// Half the length of the error bar of every point, 0 for none; empty: none at all.
+    pub(super) spreads: Vec<f64>,
 }
 
 /// A horizontal line across the chart, for comparison.
@@ -62,6 +64,8 @@ struct Curve {
     name: String,
     path: String,
     markers: Vec<(String, String)>,
+    /// Error bars: x, upper and lower end.
+    bars: Vec<[String; 3]>,
 }
 
 struct Guide {
@@ -82,7 +86,9 @@ impl LineChart {
     ) -> Self {
         let finite = || series.iter().flat_map(|s| &s.points).filter(|(x, y)| x.is_finite() && y.is_finite());
         let x_high = finite().map(|p| p.0).fold(1.0, f64::max);
-        let heights = finite().map(|p| p.1).chain(levels.iter().map(|l| l.value));
+        let ends = series.iter().flat_map(|s| s.points.iter().zip(&s.spreads));
+        let ends = ends.flat_map(|(p, e)| [p.1 - e, p.1 + e]).filter(|y| y.is_finite());
+        let heights = finite().map(|p| p.1).chain(ends).chain(levels.iter().map(|l| l.value));
         let (low, high) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
         let y_values = if low <= high { ticks::covering(low, high, 5) } else { ticks::covering(0.0, 1.0, 5) };
         let x_values = ticks::whole(0.0, x_high, 6);
@@ -118,7 +124,11 @@ impl Curve {
         let steps: Vec<_> = points.iter().map(|(x, y)| format!("{x} {y}")).collect();
         let path = if steps.is_empty() { String::new() } else { format!("M{}", steps.join("L")) };
         let markers = if points.len() <= MARKERS { points } else { Vec::new() };
-        Self { class: series.class.clone(), name: series.name.clone(), path, markers }
+        let spread = series.points.iter().zip(&series.spreads);
+        let bars = spread
+            .filter(|((x, y), e)| **e > 0.0 && (x + y + **e).is_finite())
+            .map(|(&(x, y), e)| [x_at(x), y_at(y + e), y_at(y - e)].map(pixel));
+        Self { class: series.class.clone(), name: series.name.clone(), path, markers, bars: bars.collect() }
     }
 }
 
@@ -146,6 +156,7 @@ mod tests {
             class: "a".into(),
             name: "a".into(),
             points: vec![(0.0, 0.0), (4.0, 10.0), (2.0, f64::NAN)],
+            spreads: Vec::new(),
         }];
         let chart = LineChart::new("t", "x", "y", &series, Vec::new());
         assert_eq!(chart.curves[0].path, format!("M{LEFT:.1} {BOTTOM:.1}L{RIGHT:.1} {TOP:.1}"));

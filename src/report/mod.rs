@@ -17,12 +17,14 @@ mod picture;
 mod plates;
 mod scores;
 mod setup;
+pub mod study;
 mod summary;
 mod table;
 mod ticks;
 mod validate;
 
 pub use error::ReportError;
+pub(crate) use format::{duration, grouped, percent, points, significant};
 pub use model::{
     ClassificationReport, Detector, Epoch, Example, Fact, Fidelity, History, Imperfection, LayerMasks,
     Optics, Output, Training,

@@ -142,8 +142,8 @@ fn series(
         let points = history.iter().map(|e| (e.epoch, train(e))).collect();
         let tested = history.iter().filter_map(|e| Some((e.epoch, test(e)?))).collect();
         [
-            Series { class: train_class.into(), name: train_name.into(), points },
-            Series { class: test_class.into(), name: test_name.into(), points: tested },
+            Series { class: train_class.into(), name: train_name.into(), points, spreads: Vec::new() },
+            Series { class: test_class.into(), name: test_name.into(), points: tested, spreads: Vec::new() },
         ]
     };
     histories.into_iter().zip(names).flat_map(pair).collect()

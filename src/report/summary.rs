@@ -100,6 +100,9 @@ pub(super) fn finding(report: &ClassificationReport) -> String {
         "FFM" => format!("Trained on that twin by fully forward mode learning, they classify {ffm}"),
         _ => format!("Trained for that twin by {}, they classify {ffm}", report.method_title),
     };
+    if report.method == "in-silico" {
+        return format!("{first}, and {deployed} on the imperfect twin.");
+    }
     match recovered(report) {
         Some(share) if share > 0.0 => {
             let share = 100.0 * share;

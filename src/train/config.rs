@@ -168,10 +168,6 @@ impl TrainConfig {
         if !(self.checkpoint_minutes.is_finite() && self.checkpoint_minutes > 0.0) {
             return bad("checkpoint_minutes", &self.checkpoint_minutes, "must be positive");
         }
-        if self.method == Method::InSilico {
-            let problem = "is the first stage of every run; choose the method of the third";
-            return bad("method", &self.method.name(), problem);
-        }
         if !(self.perturbation.is_finite() && self.perturbation > 0.0) {
             return bad("perturbation", &self.perturbation, "must be positive radians; 0.05 is usual");
         }
@@ -268,7 +264,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 14] = [
+        let cases: [(Change, &str); 13] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
@@ -279,7 +275,6 @@ mod tests {
             (|c| c.schedule = Schedule::Cosine { last: -1.0, warmup: 0 }, "schedule.final"),
             (|c| c.patience = Some(0), "patience"),
             (|c| c.checkpoint_minutes = 0.0, "checkpoint_minutes"),
-            (|c| c.method = Method::InSilico, "method"),
             (|c| c.perturbation = 0.0, "perturbation"),
             (|c| c.redraw = 0, "redraw"),
             (|c| c.robust.axial.0 = -1.0, "robust.axial"),

@@ -36,7 +36,7 @@ impl Default for LaboratoryConfig {
 }
 
 /// What was done on the bench.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchCost {
     /// Seconds on the bench: training and tests.
     pub seconds: f64,

@@ -50,7 +50,7 @@ impl std::ops::Add for Passes {
 /// A line of the table of methods.
 #[derive(Clone, Debug, Serialize)]
 pub struct MethodFacts {
-    /// Value of `train.method`; `in-silico` is the first stage of every run.
+    /// Value of `train.method`; `in-silico` leaves out the third stage of a run, the first being that already.
     pub name: &'static str,
     /// In words.
     pub title: &'static str,

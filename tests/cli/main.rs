@@ -8,6 +8,7 @@ mod interrupt;
 mod methods;
 mod propagate;
 mod settings;
+mod study;
 mod support;
 mod tools;
 mod train;

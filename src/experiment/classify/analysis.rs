@@ -30,6 +30,10 @@ pub(super) struct Analysis {
     pub(super) gradient: GradientCosine,
     pub(super) ssim_deployed: f64,
     pub(super) ssim_ffm: f64,
+    /// The third stage's masks, twin as measured, against the ideal system.
+    pub(super) ssim_uncalibrated: f64,
+    /// The same, against the twin without noise.
+    pub(super) ssim_calibrated: f64,
     pub(super) compared: usize,
     pub(super) examples: Vec<Example>,
     pub(super) device: String,
@@ -70,14 +74,17 @@ pub(super) fn analyse(
     let ideal = run(&programs.ideal, &found.ideal.state, None)?;
     let deployed = run(&programs.twin, &found.ideal.state, found.deployed.exposure.as_ref())?;
     let ffm = run(&programs.twin, &found.ffm.state, found.ffm.exposure.as_ref())?;
-    let likeness = |other: &[Output]| -> Result<f64, RunError> {
+    let [uncalibrated, calibrated] =
+        [run(&programs.ideal, &found.ffm.state, None)?, run(&programs.truth, &found.ffm.state, None)?];
+    let likeness = |one: &[Output], other: &[Output]| -> Result<f64, RunError> {
         let mut sum = 0.0;
-        for (a, b) in ideal.iter().zip(other).take(compared) {
+        for (a, b) in one.iter().zip(other).take(compared) {
             sum += ssim_intensity(a.intensity.view(), b.intensity.view())?.mean;
         }
         Ok(sum / compared as f64)
     };
-    let (ssim_deployed, ssim_ffm) = (likeness(&deployed)?, likeness(&ffm)?);
+    let (ssim_deployed, ssim_ffm) = (likeness(&ideal, &deployed)?, likeness(&ideal, &ffm)?);
+    let (ssim_uncalibrated, ssim_calibrated) = (likeness(&uncalibrated, &ffm)?, likeness(&calibrated, &ffm)?);
     let example = |k: usize| {
         let at = compared + k;
         Example {
@@ -91,6 +98,8 @@ pub(super) fn analyse(
         gradient,
         ssim_deployed,
         ssim_ffm,
+        ssim_uncalibrated,
+        ssim_calibrated,
         compared,
         examples,
         device: format!("{} ({}, {})", info.name, info.precision, info.detail),

@@ -13,7 +13,7 @@ use crate::report;
 use crate::train::{EpochRow, Method, TrainError};
 
 /// Name of the checkpoint of a stage's best epoch.
-pub(super) fn best_name(stage: &str) -> String {
+pub(crate) fn best_name(stage: &str) -> String {
     format!("{stage}-best")
 }
 
@@ -75,8 +75,13 @@ pub(super) fn write_results(
             ffm: (programs.method == Method::Ffm).then_some(found.ffm.evaluation.light),
             trained: found.ffm.evaluation.light,
         },
-        method: programs.method.name(),
-        ssim: Likeness { ideal_vs_twin: analysis.ssim_deployed, ideal_vs_ffm: analysis.ssim_ffm },
+        method: programs.method.name().into(),
+        ssim: Likeness {
+            ideal_vs_twin: analysis.ssim_deployed,
+            ideal_vs_ffm: analysis.ssim_ffm,
+            measured_vs_ideal: analysis.ssim_uncalibrated,
+            measured_vs_calibrated: analysis.ssim_calibrated,
+        },
         gradient_cosine: analysis.gradient.layers.clone(),
         samples_per_second: found.ffm.samples_per_second,
         samples_per_second_in_silico: found.ideal.samples_per_second,

@@ -6,5 +6,6 @@ mod files;
 mod stages;
 mod summary;
 
+pub(crate) use files::best_name;
 pub use stages::{Classification, Ended, Retested, Watch, classify, error_pass, retest};
 pub use summary::{Course, Likeness, Shares, Summary, Trainings};

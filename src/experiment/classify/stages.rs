@@ -125,6 +125,12 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
     ));
     // (c) training on the imperfect twin.
     let ffm = match programs.method {
+        // These masks have been there since the first stage.
+        Method::InSilico => Outcome {
+            evaluation: deployed.evaluation.clone(),
+            exposure: deployed.exposure.clone(),
+            ..ideal.clone()
+        },
         Method::InSilicoRobust => context.robust(&programs, watch)?,
         method => context.stage(&programs.twin, method, watch)?,
     };
@@ -377,7 +383,7 @@ pub fn retest(
     let test = load(engine, &programs.twin)?;
     let deployed = deploy(engine, &programs.twin, &ideal.state, images, (test, labels), experiment)?;
     let on_twin = match programs.method {
-        Method::InSilicoRobust => {
+        Method::InSilico | Method::InSilicoRobust => {
             deploy(engine, &programs.twin, &ffm.state, images, (test, labels), experiment)?.evaluation
         }
         _ => test_as_trained(engine, &ffm, (test, labels), experiment)?,

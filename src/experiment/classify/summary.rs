@@ -1,18 +1,18 @@
 //! The result of a run in numbers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::train::{BenchCost, Outcome, best_epoch};
 
 /// The result of a run, as `--json` prints it and `summary.json` holds it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
     /// Accuracies on the test images, 0..=1.
     pub accuracy: Shares,
     /// Shares of the input's light that fall on the detectors, means over the test images.
     pub light_on_detectors: Shares,
     /// Method of the third stage.
-    pub method: &'static str,
+    pub method: String,
     /// What the third stage would take on a real bench.
     pub bench: BenchCost,
     /// Mean SSIM of output intensities.
@@ -43,30 +43,34 @@ pub struct Summary {
 }
 
 /// Shares (0..=1) of the three systems.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Shares {
     /// In-silico masks on the ideal system.
     pub ideal: f64,
     /// The same masks on the imperfect twin.
     pub in_silico_deployed: f64,
     /// Masks trained by FFM on the twin; absent with another method.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ffm: Option<f64>,
     /// Masks of the third stage, whatever its method, on the twin.
     pub trained: f64,
 }
 
 /// SSIM of output intensities.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Likeness {
     /// In-silico masks: ideal system against twin.
     pub ideal_vs_twin: f64,
     /// Ideal system with in-silico masks against twin with the third stage's masks.
     pub ideal_vs_ffm: f64,
+    /// The third stage's masks: what the camera measures on the twin against the ideal system as theory.
+    pub measured_vs_ideal: f64,
+    /// The third stage's masks: what the camera measures on the twin against the noise-free twin as theory.
+    pub measured_vs_calibrated: f64,
 }
 
 /// Courses of the two trainings.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trainings {
     /// In silico.
     pub in_silico: Course,
@@ -75,7 +79,7 @@ pub struct Trainings {
 }
 
 /// How a training went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Course {
     /// Epochs done.
     pub epochs: usize,

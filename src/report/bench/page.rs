@@ -165,6 +165,7 @@ fn charts(report: &BenchReport, work: Work) -> Vec<ChartView> {
             class: class(device, padding),
             name: curve_name(report, device, padding),
             points: points(&cases, device, padding).into_iter().map(|(x, y)| (x, scale * y)).collect(),
+            spreads: Vec::new(),
         };
         let series: Vec<_> = curves.into_iter().map(curve).collect();
         let (caption, y_label) = match work {

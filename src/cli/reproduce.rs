@@ -1,0 +1,31 @@
+//! `ffm reproduce`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::args::{Common, Fig2, FigureScale, Reproduce};
+use super::study;
+use crate::experiment::study::{Scale, fig2, fig2_report, plan};
+
+/// Repeats a published experiment.
+pub(super) fn reproduce(command: &Reproduce, common: &Common) -> anyhow::Result<ExitCode> {
+    match command {
+        Reproduce::Fig2(args) => figure_2(args, common),
+    }
+}
+
+fn figure_2(args: &Fig2, common: &Common) -> anyhow::Result<ExitCode> {
+    let scale = match args.scale {
+        FigureScale::Small => Scale::Small,
+        FigureScale::Paper => Scale::Paper,
+    };
+    let plan = plan(scale, &args.layers, &args.seeds, &args.set)?;
+    let default = || PathBuf::from("runs").join(format!("fig2-{}", scale.name()));
+    let folder = args.out.clone().unwrap_or_else(default);
+    let Some(summaries) = study::run(&plan.entries, &folder, &args.device, common)? else {
+        return Ok(study::interrupted());
+    };
+    let results = fig2(scale, &plan, &summaries);
+    let report = fig2_report(&results, &plan.entries, study::origin(scale.settings()));
+    study::finish(&folder, &report, &results, common)
+}
