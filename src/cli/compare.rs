@@ -25,11 +25,11 @@ pub(super) fn compare(args: &Compare, common: &Common) -> anyhow::Result<ExitCod
     }
     let folder =
         args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("compare-{}", base.name)));
-    let Some(summaries) = study::run(&contest.entries, &folder, &args.device, common)? else {
+    let Some(found) = study::run(&contest.entries, &folder, &args.device, common)? else {
         return Ok(study::interrupted());
     };
     let entries = contest.entries.clone();
-    let results = comparison(&base.name, contest, &summaries);
+    let results = comparison(&base.name, contest, &found);
     let report = comparison_report(&results, &entries, study::origin(&base.to_toml()));
     study::finish(&folder, &report, &results, common)
 }

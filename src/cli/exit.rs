@@ -53,6 +53,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
     }
+    if cause.is::<super::study::Diverged>() {
+        return Some(NUMERICS);
+    }
     cause.is::<ReportError>().then_some(OUTPUT)
 }
 

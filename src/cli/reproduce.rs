@@ -22,9 +22,10 @@ fn figure_2(args: &Fig2, common: &Common) -> anyhow::Result<ExitCode> {
     let plan = plan(scale, &args.layers, &args.seeds, &args.set)?;
     let default = || PathBuf::from("runs").join(format!("fig2-{}", scale.name()));
     let folder = args.out.clone().unwrap_or_else(default);
-    let Some(summaries) = study::run(&plan.entries, &folder, &args.device, common)? else {
+    let Some(found) = study::run(&plan.entries, &folder, &args.device, common)? else {
         return Ok(study::interrupted());
     };
+    let summaries = found.into_iter().collect::<Result<Vec<_>, _>>().map_err(study::Diverged)?;
     let results = fig2(scale, &plan, &summaries);
     let report = fig2_report(&results, &plan.entries, study::origin(scale.settings()));
     study::finish(&folder, &report, &results, common)

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use super::args::{Common, Device};
 use super::progress::Progress;
 use super::{exit, print, print_json, signal, train};
-use crate::experiment::classify::Summary;
-use crate::experiment::study::{self, Ended, Entry, Origin, Study};
+use crate::experiment::study::{self, Ended, Entry, Found, Origin, Study};
 use crate::io;
 use crate::report::study::{StudyReport, chart_svg, render_study, study_markdown, study_text};
 
@@ -16,13 +15,18 @@ use crate::report::study::{StudyReport, chart_svg, render_study, study_markdown,
 #[error("{0}")]
 pub(super) struct Wrong(pub(super) String);
 
+/// A run that a study cannot do without diverged.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Diverged(pub(super) String);
+
 /// Runs a study; `None` when it was interrupted.
 pub(super) fn run(
     entries: &[Entry],
     folder: &Path,
     device: &Device,
     common: &Common,
-) -> anyhow::Result<Option<Vec<Summary>>> {
+) -> anyhow::Result<Option<Vec<Found>>> {
     // What can be wrong with any of the runs is found before the first begins.
     for entry in entries {
         entry.experiment.train.validate()?;
@@ -37,7 +41,7 @@ pub(super) fn run(
     let ended = study::run(job, &mut progress);
     progress.close();
     match ended? {
-        Ended::Done(summaries) => Ok(Some(summaries)),
+        Ended::Done(found) => Ok(Some(found)),
         Ended::Interrupted => {
             eprintln!("interrupted; the same command goes on in {}", folder.display());
             Ok(None)

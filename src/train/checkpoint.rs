@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRow, TrainError};
+use super::{EpochRow, TrainError, Trend};
 use crate::engine::{Exposure, State, Tally};
 use crate::io::tensors::{self, Tensor};
 
@@ -47,6 +47,8 @@ pub struct Checkpoint {
     pub rows: Vec<EpochRow>,
     /// Time and samples up to here.
     pub effort: Effort,
+    /// Losses of the stage at its beginning and of late.
+    pub trend: Trend,
 }
 
 /// The part that is text.
@@ -59,6 +61,7 @@ struct Header {
     samples: u64,
     rows: Vec<EpochRow>,
     effort: Effort,
+    trend: Trend,
     masks: usize,
 }
 
@@ -75,6 +78,7 @@ impl Checkpoint {
             tally: Tally::default(),
             rows: Vec::new(),
             effort: Effort::default(),
+            trend: Trend::default(),
         }
     }
 
@@ -91,6 +95,7 @@ impl Checkpoint {
             samples: self.tally.samples,
             rows: self.rows.clone(),
             effort: self.effort,
+            trend: self.trend,
             masks: self.state.phases.len(),
         };
         let text = serde_json::to_string(&header).map_err(|e| foreign(path, e))?;
@@ -135,6 +140,7 @@ impl Checkpoint {
             tally: Tally { loss: header.loss, correct: header.correct, samples: header.samples },
             rows: header.rows,
             effort: header.effort,
+            trend: header.trend,
         })
     }
 

@@ -38,6 +38,9 @@ pub struct TrainConfig {
     pub monitor: Monitor,
     /// Which masks count as the result: the stages that follow, analysis, mask files and `ffm eval` use them.
     pub keep: Keep,
+    /// Training stops as diverged when the loss of late is this many times that of the first four; 0: only when it is not a
+    /// number.
+    pub divergence: f64,
     /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides. When a device is lost, or
     /// the program killed, as much work at most has to be repeated (and the up to sixteen steps between two looks at a GPU).
     pub checkpoint_minutes: f64,
@@ -97,6 +100,7 @@ impl Default for TrainConfig {
             patience: None,
             monitor: Monitor::Accuracy,
             keep: Keep::Last,
+            divergence: 1.5,
             checkpoint_minutes: 1.0,
             method: Method::Ffm,
             perturbation: 0.05,
@@ -167,6 +171,9 @@ impl TrainConfig {
         }
         if !(self.checkpoint_minutes.is_finite() && self.checkpoint_minutes > 0.0) {
             return bad("checkpoint_minutes", &self.checkpoint_minutes, "must be positive");
+        }
+        if !(self.divergence.is_finite() && (self.divergence == 0.0 || self.divergence > 1.0)) {
+            return bad("divergence", &self.divergence, "must be above 1, or 0 to go on whatever the loss");
         }
         if !(self.perturbation.is_finite() && self.perturbation > 0.0) {
             return bad("perturbation", &self.perturbation, "must be positive radians; 0.05 is usual");
@@ -264,7 +271,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 13] = [
+        let cases: [(Change, &str); 14] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
@@ -275,6 +282,7 @@ mod tests {
             (|c| c.schedule = Schedule::Cosine { last: -1.0, warmup: 0 }, "schedule.final"),
             (|c| c.patience = Some(0), "patience"),
             (|c| c.checkpoint_minutes = 0.0, "checkpoint_minutes"),
+            (|c| c.divergence = 0.5, "divergence"),
             (|c| c.perturbation = 0.0, "perturbation"),
             (|c| c.redraw = 0, "redraw"),
             (|c| c.robust.axial.0 = -1.0, "robust.axial"),

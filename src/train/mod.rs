@@ -7,6 +7,7 @@
 mod checkpoint;
 mod config;
 mod course;
+mod divergence;
 mod evaluate;
 mod laboratory;
 mod method;
@@ -18,6 +19,7 @@ mod trainer;
 pub use checkpoint::{Checkpoint, Effort, Position};
 pub use config::{Optimizer, Registered, Robust, Start, TrainConfig};
 pub use course::{Ending, Keep, Monitor, best_epoch};
+pub use divergence::Trend;
 pub use evaluate::{Evaluation, evaluate};
 pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
@@ -61,10 +63,10 @@ pub enum TrainError {
         /// Its value.
         value: f64,
     },
-    /// The loss is not a number any more.
+    /// The loss is not a number any more, or has risen for long.
     #[error("training diverged: loss {loss} at step {step} (epoch {epoch}); {cause}")]
     Diverged {
-        /// Mean loss of the step.
+        /// Mean loss of late.
         loss: f64,
         /// Step, from 1.
         step: u64,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Effort, Position};
+use super::divergence::{Trend, likely_cause};
 use super::{
     Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order, estimate, evaluate,
 };
@@ -155,6 +156,7 @@ struct Loop<'a> {
     at: Position,
     exposure: Option<Exposure>,
     tally: Tally,
+    trend: Trend,
     rows: Vec<EpochRow>,
     evaluation: Option<Evaluation>,
     begun: Instant,
@@ -183,6 +185,7 @@ impl<'a> Loop<'a> {
             at: from.position,
             exposure: from.exposure,
             tally: from.tally,
+            trend: from.trend,
             rows: from.rows,
             evaluation: None,
             begun: now,
@@ -306,19 +309,35 @@ impl<'a> Loop<'a> {
         self.tally.loss += new.loss;
         self.tally.correct += new.correct;
         self.tally.samples += new.samples;
+        self.trend.add(new.loss, new.samples, self.job.config.batch);
     }
 
     fn look(&mut self, batches: u64) -> Result<(), TrainError> {
         let new = self.engine.take_tally()?;
         self.add(new);
         if self.tally.loss.is_finite() {
-            return Ok(());
+            return self.falling(batches);
         }
         self.finite_state()?;
         let epoch = (self.at.step / batches.max(1)) as usize + 1;
         let cause =
             "all phases are finite, so a field is not: check source, distances and imperfections".into();
         Err(TrainError::Diverged { loss: self.tally.loss, step: self.at.step, epoch, cause })
+    }
+
+    /// Refuses to go on when the loss has risen for long.
+    fn falling(&self, batches: u64) -> Result<(), TrainError> {
+        let config = self.job.config;
+        let limit = config.divergence;
+        let risen = self.trend.ratio(config.batch).filter(|&ratio| limit > 0.0 && ratio > limit);
+        let Some(ratio) = risen else { return Ok(()) };
+        let epoch = (self.at.step.saturating_sub(1) / batches.max(1)) as usize + 1;
+        let cause = format!(
+            "it is {ratio:.1} times that of the first steps; {}. The masks of the best epoch are kept, if there was one. (train.divergence = 0 goes \
+             on all the same)",
+            likely_cause(self.job.method, config.rate)
+        );
+        Err(TrainError::Diverged { loss: self.trend.recent(), step: self.at.step, epoch, cause })
     }
 
     /// The state, refused when a phase is no number any more: detectors take NaN for darkness, so that neither the loss
@@ -409,6 +428,7 @@ impl<'a> Loop<'a> {
             tally: self.tally,
             rows: self.rows.clone(),
             effort: self.effort(),
+            trend: self.trend,
         })
     }
 

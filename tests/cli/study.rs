@@ -91,6 +91,29 @@ fn methods_are_compared_on_the_same_networks() {
 }
 
 #[test]
+fn a_method_that_diverges_is_a_result_of_a_comparison_and_an_error_of_a_run() {
+    // The aberrations of the default bench, which the model knows nothing of, turn its gradient away from the true one.
+    let settings = ["--set", "data.train=2400", "--set", "data.test=40", "--set", "train.epochs=1"];
+    let dir = folder();
+    let base = ["compare", "--out", "all", "--methods", "physics-aware", "--json"];
+    let args = [&base, settings.as_slice(), CPU.as_slice()].concat();
+    let ran = ffm(dir.path(), &args).done();
+    let row = ran.json()["methods"][0].clone();
+    assert_eq!(row["accuracy"]["values"].as_array().map(Vec::len), Some(0), "{row}");
+    assert!(
+        ran.stdout.contains("training diverged: loss") && ran.stdout.contains("train.rate"),
+        "{}",
+        ran.stdout
+    );
+    // It is not tried again.
+    assert!(ffm(dir.path(), &args).done().stderr.contains("done before"));
+    let alone = ["train", "--out", "one", "--set", "train.method=physics-aware"];
+    let args = [&alone, settings.as_slice(), CPU.as_slice()].concat();
+    ffm(dir.path(), &args).fails(6, &["diverged", "step", "times that of the first steps", "calibrate"]);
+    assert!(dir.path().join("one/checkpoints/in-silico.safetensors").exists());
+}
+
+#[test]
 fn wrong_requests_are_named() {
     let dir = folder();
     ffm(dir.path(), &["compare", "--methods", "fmm"]).fails(2, &["fmm", "physics-aware"]);

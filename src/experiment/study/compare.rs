@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Entry, Spread};
+use super::{Entry, Found, Spread};
 use crate::experiment::Experiment;
-use crate::experiment::classify::Summary;
 use crate::train::{BenchCost, Method};
 
 /// Runs of a comparison, and what cannot run.
@@ -73,22 +72,26 @@ pub struct Comparison {
 pub struct MethodRow {
     /// The method.
     pub method: Method,
-    /// Accuracy on the imperfect twin.
+    /// Accuracy on the imperfect twin, of the seeds that did not diverge.
     pub accuracy: Spread,
     /// Accuracy minus that of the ideal system, seed by seed.
     pub gap: Spread,
     /// Mean over layers and seeds of the cosine between its gradient and the true one.
     pub gradient_cosine: f64,
-    /// What one training would take on a real bench.
-    pub bench: BenchCost,
+    /// What one training would take on a real bench; absent when all seeds diverged.
+    pub bench: Option<BenchCost>,
     /// Median training samples per second here.
     pub samples_per_second: f64,
+    /// Why seeds have no result, in words.
+    pub diverged: Vec<String>,
 }
 
-/// The table, from the summaries of [`Contest::entries`].
-pub fn comparison(name: &str, contest: Contest, summaries: &[Summary]) -> Comparison {
+/// The table, from what the runs of [`Contest::entries`] have found.
+pub fn comparison(name: &str, contest: Contest, found: &[Found]) -> Comparison {
     let Contest { methods, refused, seeds, .. } = contest;
-    let of = |k: usize| summaries.iter().skip(k).step_by(methods.len().max(1));
+    let all = |k: usize| found.iter().skip(k).step_by(methods.len().max(1));
+    let of = |k: usize| all(k).filter_map(|f| f.as_ref().ok());
+    let any = || found.iter().filter_map(|f| f.as_ref().ok());
     let row = |(k, &method): (usize, &Method)| {
         let cosines: Vec<f64> = of(k).flat_map(|s| s.gradient_cosine.clone()).collect();
         let mut speeds: Vec<f64> = of(k).map(|s| s.samples_per_second).collect();
@@ -98,17 +101,21 @@ pub fn comparison(name: &str, contest: Contest, summaries: &[Summary]) -> Compar
             accuracy: Spread::of(of(k).map(|s| s.accuracy.trained)),
             gap: Spread::of(of(k).map(|s| s.accuracy.trained - s.accuracy.ideal)),
             gradient_cosine: Spread::of(cosines).mean,
-            bench: summaries[k].bench,
-            samples_per_second: speeds[speeds.len() / 2],
+            bench: of(k).next().map(|s| s.bench),
+            samples_per_second: speeds.get(speeds.len() / 2).copied().unwrap_or(f64::NAN),
+            diverged: all(k).filter_map(|f| f.as_ref().err().cloned()).collect(),
         }
     };
+    // The methods of a seed share one training in silico.
+    let first_of_each_seed =
+        || found.chunks(methods.len().max(1)).filter_map(|seed| seed.iter().find_map(|f| f.as_ref().ok()));
     Comparison {
         name: name.to_owned(),
-        test_samples: summaries.first().map_or(0, |s| s.test_samples),
-        ideal: Spread::of(of(0).map(|s| s.accuracy.ideal)),
-        deployed: Spread::of(of(0).map(|s| s.accuracy.in_silico_deployed)),
+        test_samples: any().next().map_or(0, |s| s.test_samples),
+        ideal: Spread::of(first_of_each_seed().map(|s| s.accuracy.ideal)),
+        deployed: Spread::of(first_of_each_seed().map(|s| s.accuracy.in_silico_deployed)),
         methods: methods.iter().enumerate().map(row).collect(),
-        device: summaries.first().map(|s| s.device.clone()).unwrap_or_default(),
+        device: any().next().map(|s| s.device.clone()).unwrap_or_default(),
         seeds,
         refused,
     }

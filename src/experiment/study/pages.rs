@@ -143,25 +143,29 @@ pub fn comparison_report(c: &Comparison, entries: &[Entry], origin: Origin) -> S
             m.method.name().into(),
             show(&m.accuracy),
             gap(&m.gap),
-            significant(m.gradient_cosine, 3),
-            grouped(m.bench.frames as f64),
-            duration(m.bench.training_seconds),
-            significant(m.bench.energy, 3),
-            grouped(m.samples_per_second),
+            if m.gradient_cosine.is_finite() { significant(m.gradient_cosine, 3) } else { none() },
+            m.bench.map_or_else(none, |b| grouped(b.frames as f64)),
+            m.bench.map_or_else(none, |b| duration(b.training_seconds)),
+            m.bench.map_or_else(none, |b| significant(b.energy, 3)),
+            if m.samples_per_second.is_finite() { grouped(m.samples_per_second) } else { none() },
         ]
     };
-    let best = c.methods.iter().max_by(|a, b| a.accuracy.mean.total_cmp(&b.accuracy.mean));
+    let best = c
+        .methods
+        .iter()
+        .filter(|m| m.accuracy.mean.is_finite())
+        .max_by(|a, b| a.accuracy.mean.total_cmp(&b.accuracy.mean));
     let mut findings = vec![format!(
         "In-silico masks classify {} % on the ideal system and {} % on the imperfect twin.",
         percent(c.ideal.mean),
         percent(c.deployed.mean)
     )];
-    findings.extend(best.map(|b| {
+    findings.extend(best.and_then(|b| Some((b, b.bench?))).map(|(b, bench)| {
         format!(
             "Best on the twin: {}, {} %, after {} of training on a real bench.",
             b.method.title(),
             percent(b.accuracy.mean),
-            duration(b.bench.training_seconds)
+            duration(bench.training_seconds)
         )
     }));
     let single = |(name, value): (&str, &Spread)| {
@@ -172,8 +176,12 @@ pub fn comparison_report(c: &Comparison, entries: &[Entry], origin: Origin) -> S
     let mut rows: Vec<_> =
         [("ideal system", &c.ideal), ("in silico, deployed", &c.deployed)].map(single).into();
     rows.extend(c.methods.iter().map(row));
-    let refused: Vec<_> =
+    let mut notes: Vec<_> =
         c.refused.iter().map(|(_, reason)| format!("Not possible here: {reason}.")).collect();
+    notes.extend(c.methods.iter().filter_map(|m| {
+        let first = m.diverged.first()?;
+        Some(format!("{}, {} of {} seeds: {first}.", m.method.name(), m.diverged.len(), c.seeds.len()))
+    }));
     StudyReport {
         title: format!("Training methods on one imperfect system: {}", c.name),
         findings,
@@ -195,7 +203,7 @@ pub fn comparison_report(c: &Comparison, entries: &[Entry], origin: Origin) -> S
                 "samples/s",
             ]),
             rows,
-            note: (!refused.is_empty()).then(|| refused.join(" ")),
+            note: (!notes.is_empty()).then(|| notes.join(" ")),
         }],
         runs: runs(entries),
         definitions: facts(&[
@@ -225,6 +233,7 @@ fn at(layers: usize, (value, spread): (f64, f64)) -> Point {
 /// Share and spread in percent.
 fn show(s: &Spread) -> String {
     match s.two_sigma {
+        _ if s.values.is_empty() => "diverged".into(),
         Some(spread) => format!("{} ± {}", percent(s.mean), percent(spread)),
         None => percent(s.mean),
     }
@@ -233,6 +242,7 @@ fn show(s: &Spread) -> String {
 /// Difference and spread in points.
 fn gap(s: &Spread) -> String {
     match s.two_sigma {
+        _ if s.values.is_empty() => none(),
         Some(spread) => format!("{} ± {}", points(s.mean), percent(spread)),
         None => points(s.mean),
     }

@@ -8,7 +8,10 @@ use crate::engine::{DeviceInfo, Engine};
 use crate::experiment::classify::{self, Classification, Summary, classify};
 use crate::experiment::{DataConfig, Experiment, RunError, read_text};
 use crate::io::{self, IoError, RunDir, environment_json};
-use crate::train::Method;
+use crate::train::{Method, TrainError};
+
+/// How the message of a divergence begins.
+const DIVERGED: &str = "training diverged";
 
 /// A run of a study.
 #[derive(Clone, Debug)]
@@ -41,10 +44,13 @@ pub trait Watch: classify::Watch {
     fn run(&mut self, entry: &Entry, index: usize, of: usize, done: bool);
 }
 
+/// How a run of a study ended: with a summary, or without one because training diverged, in words.
+pub type Found = Result<Summary, String>;
+
 /// How a study ended.
 pub enum Ended {
-    /// With a summary of every run.
-    Done(Vec<Summary>),
+    /// With the outcome of every run.
+    Done(Vec<Found>),
     /// Stopped from outside; the same study goes on.
     Interrupted,
 }
@@ -52,7 +58,7 @@ pub enum Ended {
 /// Runs what is not finished yet.
 ///
 /// # Errors
-/// As [`classify`]; a folder that holds a run with other settings.
+/// As [`classify`], but for divergence, which is a result; a folder that holds a run with other settings.
 pub fn run(study: Study<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Study { entries, engine, folder, command, stop } = study;
     let mut shelf = Shelf::default();
@@ -62,10 +68,11 @@ pub fn run(study: Study<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
         let data = shelf.get(&entry.experiment)?;
         let mut experiment = entry.experiment.clone();
         experiment.detectors.classes.get_or_insert(data.classes.len());
-        let (dir, done) = open(&path, &experiment, engine, &command)?;
-        watch.run(entry, index, entries.len(), done);
-        if done {
-            summaries.push(summary(&dir)?);
+        let dir = open(&path, &experiment, engine, &command)?;
+        let before = found(&dir)?;
+        watch.run(entry, index, entries.len(), before.is_some());
+        if let Some(before) = before {
+            summaries.push(before);
             continue;
         }
         if let Some(before) = entry.same_in_silico {
@@ -82,10 +89,15 @@ pub fn run(study: Study<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
         let ended = classify(job, watch).inspect_err(|e| {
             // The error itself is reported; that its marker cannot be written must not hide it.
             let _ = dir.mark_failed(&e.to_string());
-        })?;
+        });
         match ended {
-            classify::Ended::Done(summary) => summaries.push(*summary),
-            classify::Ended::Interrupted => return Ok(Ended::Interrupted),
+            Ok(classify::Ended::Done(summary)) => summaries.push(Ok(*summary)),
+            Ok(classify::Ended::Interrupted) => return Ok(Ended::Interrupted),
+            Err(RunError::Train(e @ TrainError::Diverged { .. })) => {
+                watch.note(&e.to_string());
+                summaries.push(Err(e.to_string()));
+            }
+            Err(e) => return Err(e),
         }
     }
     Ok(Ended::Done(summaries))
@@ -110,28 +122,36 @@ impl Shelf {
     }
 }
 
-/// The folder of a run, and whether it is done.
+/// The folder of a run.
 fn open(
     path: &Path,
     experiment: &Experiment,
     engine: &dyn Engine,
     command: &str,
-) -> Result<(RunDir, bool), RunError> {
+) -> Result<RunDir, RunError> {
     let text = experiment.to_toml();
     if let Ok(dir) = RunDir::open(path) {
         if read_text(&dir.file("config.toml"))? != text {
             let reason = "it holds a run with other settings; choose another folder with --out".into();
             return Err(IoError::Write { path: path.display().to_string(), reason }.into());
         }
-        let done = dir.file("DONE").exists();
-        return Ok((dir, done));
+        return Ok(dir);
     }
     let dir = RunDir::create(Some(path), &experiment.name, "")?;
     let devices: Vec<String> = engine.devices().iter().map(DeviceInfo::describe).collect();
     dir.write("env.json", environment_json(&devices, experiment.seed, command).as_bytes())?;
     // Last, because it is what makes a folder a run.
     dir.write("config.toml", text.as_bytes())?;
-    Ok((dir, false))
+    Ok(dir)
+}
+
+/// What a run before has found, if it came to an end.
+fn found(dir: &RunDir) -> Result<Option<Found>, RunError> {
+    if dir.file("DONE").exists() {
+        return Ok(Some(Ok(summary(dir)?)));
+    }
+    let failed = std::fs::read_to_string(dir.file("FAILED")).unwrap_or_default();
+    Ok(failed.starts_with(DIVERGED).then(|| Err(failed.trim_end().to_owned())))
 }
 
 /// The summary of a finished run.
