@@ -1,4 +1,4 @@
-// Modulator, steps 4 to 6: turns -> gain exp(i phase) + leak -> resampled (bilinear, zero outside) -> times factor.
+// Modulator, steps 4 to 6: turns -> gain exp(i phase) + leak (gain = 1 - leak) -> resampled (bilinear, zero outside) -> times factor.
 //@use params flat complex turns
 //@bind read turns: array<f32>
 //@if FACTOR

@@ -141,7 +141,7 @@ pub enum Encoding {
 /// 1. wrap to `0..2 pi`; with [`Modulator::levels`] `n`, round to the nearest of `n` levels `2 pi k / n` (`k = n` is `0`);
 /// 2. look-up table, linear between its entries: entry `k` of `lut` is the phase at command `2 pi k / (len - 1)`;
 /// 3. cross-talk: the phase is convolved, rows then columns, with the symmetric kernel `[k_R .. k_1 k_0 k_1 .. k_R]`, border repeated;
-/// 4. `m = gain exp(i phase) + leak`;
+/// 4. `m = (1 - leak) exp(i phase) + leak`, so that `|m| <= 1`: a modulator never amplifies;
 /// 5. resampling by [`Affine`], bilinear on the complex values, zero outside;
 /// 6. times `factor`.
 #[derive(Clone, Debug, Default)]
@@ -152,12 +152,19 @@ pub struct Modulator {
     pub lut: Option<Arc<[f64]>>,
     /// Cross-talk kernel `k_0, k_1, .., k_R` with `k_0 + 2 sum k_r = 1`; empty: none.
     pub crosstalk: Vec<f64>,
-    /// Amplitude of the unmodulated part (zero order); the modulated part has `sqrt(1 - leak^2)`.
+    /// Amplitude of the unmodulated part (zero order), 0 to 1; the modulated part has [`Modulator::gain`].
     pub leak: f64,
     /// Where the mask is sampled: roll, magnification, shift of the mask.
     pub resample: Option<Affine>,
     /// Static aberration and amplitude profile, shape [`Program::shape`].
     pub factor: Option<Arc<Field>>,
+}
+
+impl Modulator {
+    /// Amplitude of the modulated part: what the unmodulated part leaves.
+    pub fn gain(&self) -> f64 {
+        1.0 - self.leak
+    }
 }
 
 /// Mask pixel `(r, c)` takes the commanded mask at `(m00 r + m01 c + t0, m10 r + m11 c + t1)`, in pixels from `(0, 0)`.

@@ -52,7 +52,7 @@ impl<T: Real> Response<T> {
             levels: m.levels,
             lut: m.lut.as_ref().map(|l| l.iter().map(|&v| T::of(v)).collect()),
             kernel: m.crosstalk.iter().map(|&v| T::of(v)).collect(),
-            gain: T::of((1.0 - m.leak * m.leak).max(0.0).sqrt()),
+            gain: T::of(m.gain()),
             leak: T::of(m.leak),
             resample: m.resample,
             factor: m.factor.as_ref().map(|f| layout.complex(f)),
