@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Registration = 3,
 }
 
-/// The modulator of a layer. `wavelength` in the medium, metres.
+/// The phase modulator of a layer. `wavelength` in the medium, metres.
 pub(super) fn modulator(
     e: &LayerErrors,
     grid: &Grid,
@@ -56,6 +56,7 @@ pub(super) fn modulator(
         leak: 1.0 - active,
         resample: resample(e, grid, &key)?,
         factor: factor(e, grid, wavelength, draw)?,
+        ..Modulator::default()
     })
 }
 
