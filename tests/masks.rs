@@ -10,9 +10,10 @@ use ffm_twin::engine::fleet::Fleet;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{
     Activation, ActivationKind, Affine, Camera, Engine, MaskKind, Modulator, Program, Quantity, Relay, SetId,
-    State, Store, Update,
+    State, Store, Update, next_fast_length,
 };
 use ffm_twin::train::estimate;
+use ffm_twin::twin::{ErrorPass, Registration, System, SystemConfig};
 use ndarray::Array2;
 
 /// Relative L2 distance of `f32` engines from `f64`, as in `gpu_engine.rs`.
@@ -229,7 +230,8 @@ fn frozen_masks_keep_every_bit_and_the_others_learn_as_if_all_were_trained() {
     for (name, open) in ENGINES {
         let mut results = Vec::new();
         for freeze in [true, false] {
-            let mask = |l: usize| Modulator { frozen: freeze && l % 2 == 0, ..of(MaskKind::Complex) };
+            let mask =
+                |l: usize| Modulator { frozen: freeze && l.is_multiple_of(2), ..of(MaskKind::Complex) };
             let p = with(Setup { padding: 1, ..Setup::default() }, (0..4).map(mask).collect());
             let mut engine = open();
             let set = prepare(&mut *engine, &p, 4);
@@ -331,6 +333,28 @@ fn impossible_states_and_programs_are_refused() {
     let other = Program { error_masks: Some(vec![Modulator::default(); 2]), ..p };
     let message = engine.load(&other, 1).unwrap_err().to_string();
     assert!(message.contains("kind of mask 2 in the error pass"), "{message}");
+}
+
+/// Two masks of both kinds on a system with one-sided errors: whatever makes the phase's gradient exact does so for amplitudes.
+#[test]
+fn registered_and_modelled_errors_have_carriers_of_their_own() {
+    let optics =
+        "[optics]\npixels = 64\npitch = '32 um'\ndistance = '0.1 m'\nlayers = 2\n[masks]\nkind = 'complex'\n";
+    let wrong = "[imperfections.all]\nshift = ['12 um', '-5 um']\nmodulator_aberration = { rms = 0.5 }\n\
+        camera_aberration = { rms = 0.3 }\ncamera_edge = 0.9\n";
+    let compiled = |text: &str, pass| {
+        let config: SystemConfig = toml::from_str(text).unwrap();
+        let system = System::new(config, [28, 28], 3).unwrap();
+        system.compile_twin(pass, &|n| Ok(next_fast_length(n))).unwrap()
+    };
+    let of = |text: &str, pass| gradient(&mut reference(), &compiled(text, pass));
+    let text = format!("{optics}{wrong}");
+    let exact = of(&text, ErrorPass::Transposed);
+    let known = ErrorPass::Registered(Registration::default());
+    assert!(real_error(&of(&text, known), &exact) < 1e-10);
+    assert!(real_error(&of(&text, ErrorPass::Forward), &exact) > 0.1);
+    let ideal = of(optics, ErrorPass::Transposed);
+    assert!(real_error(&of(optics, ErrorPass::Model), &ideal) < 1e-10);
 }
 
 #[test]

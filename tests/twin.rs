@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::engine::{Engine, EngineError, Program, State};
+use ffm_twin::engine::{Engine, EngineError, MaskKind, Modulator, Program, Quantity, State};
 use ffm_twin::optics::{Field, propagate};
 use ffm_twin::twin::{ErrorPass, System, SystemConfig};
 use ndarray::Array2;
@@ -181,6 +181,46 @@ fn no_mask_amplifies() {
         let [flat, varied] = &engine.masks().unwrap()[..] else { panic!("two masks") };
         assert!(brightest(flat) <= 1.0 + 1e-12 && brightest(varied) <= 1.0 + 1e-12, "{text}");
         assert!(brightest(flat) > 0.89, "{text}: where gaps and pixels are in phase nothing is lost");
+    }
+}
+
+#[test]
+fn masks_have_kinds_and_can_be_frozen() {
+    let text = "[masks]\nkind = 'complex'\n[masks.layer.2]\nkind = 'phase'\ntrainable = false";
+    let ideal = system(text).compile_ideal(&exact).unwrap();
+    for p in [ideal, twin(text, ErrorPass::Forward), twin(text, ErrorPass::Model)] {
+        let of = |m: &Modulator| (m.kind, m.frozen);
+        let found: Vec<_> = p.masks.iter().map(of).collect();
+        assert_eq!(found, [(MaskKind::Complex, false), (MaskKind::Phase, true)]);
+        if let Some(own) = &p.error_masks {
+            assert_eq!(own[0].kind, MaskKind::Complex);
+        }
+        let trained: Vec<_> = p.parameters().iter().map(|p| (p.mask, p.quantity, p.trained)).collect();
+        let expected =
+            [(0, Quantity::Phase, true), (1, Quantity::Phase, false), (0, Quantity::Amplitude, true)];
+        assert_eq!(trained, expected);
+    }
+    assert!(twin("", ErrorPass::Forward).masks.iter().all(|m| m.kind == MaskKind::Phase && !m.frozen));
+}
+
+#[test]
+fn impossible_masks_are_named() {
+    let base = "[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nlayers = 2\n";
+    for (text, says) in [
+        ("[masks.layer.3]\ntrainable = false", "masks.layer = 3: there are layers 1 to 2"),
+        ("[masks.layer.02]\ntrainable = false", "masks.layer = 02"),
+        ("[masks.layer.1]\ntrainable = false\n[masks.layer.2]\ntrainable = false", "no layer is left"),
+        (
+            "[masks.layer.1]\namplitude_file = 'a.npy'",
+            "masks.layer.1.amplitude_file = a.npy: the mask sets phases only",
+        ),
+        (
+            "[masks]\nkind = 'amplitude'\n[masks.layer.1]\nfile = 'a.npy'",
+            "masks.layer.1.file = a.npy: the mask sets amplitudes only",
+        ),
+    ] {
+        let message = refusal(&format!("{base}{text}"));
+        assert!(message.contains(says), "{message}");
     }
 }
 
