@@ -1,5 +1,6 @@
 // Row pass of the error at the end of a hop: inverse FFT along x -> after -> measurement: E_l. With a mask: gradient
-// += -2 Im(E_l M_l U_{l-1}), e = M_l E_l. ACTIVE: U_{l-1} activated, and e through the derivative. ONWARD: -> before of the next
+// += -2 Im(E_l M_l U_{l-1}), e = M_l E_l. GRADED: the amplitude's gradient 2 Re(E_l C_l U_{l-1}), with the carrier behind the
+// mask; UNPHASED: no gradient of the phase. ACTIVE: U_{l-1} activated, and e through the derivative. ONWARD: -> before of the next
 // hop -> FFT along x, in place.
 // A workgroup owns its rows and takes the samples of its group one after the other, so that the sum over samples stays in
 // registers and has a fixed order.
@@ -40,7 +41,9 @@
 //@end
 //@if MASK
 //@bind read mask: array<vec2<f32>>
+//@if !FROZEN
 //@bind write partial: array<f32>
+//@end
 //@end
 //@fft_functions
 
@@ -50,8 +53,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let t = lid % T;
     let row = group.x * LINES + line;
     //@if MASK
+    //@if !UNPHASED
     //@each
     var g$m = 0.0;
+    //@end
+    //@end
+    //@if GRADED
+    //@each
+    var h$m = 0.0;
+    //@end
     //@end
     //@end
     for (var local = group.y; local < p.count; local += p.groups) {
@@ -89,6 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         //@end
     }
     //@if MASK
+    //@if !UNPHASED
     //@each
     if (inside(row, $i)) {
         let at = group.y * PIXELS + pixel_index(row, $i);
@@ -98,6 +109,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         partial[at] = sum;
     }
+    //@end
+    //@end
+    //@if GRADED
+    //@each
+    if (inside(row, $i)) {
+        //@if UNPHASED
+        let at = group.y * PIXELS + pixel_index(row, $i);
+        //@else
+        // Behind the sums of the phases.
+        let at = (p.groups + group.y) * PIXELS + pixel_index(row, $i);
+        //@end
+        var sum = 2.0 * h$m;
+        if (p.fresh == 0u) {
+            sum += partial[at];
+        }
+        partial[at] = sum;
+    }
+    //@end
     //@end
     //@end
 }
@@ -124,16 +153,25 @@ if (inside(row, $i)) {
     //@end
     //@if MASK
     let m = mask[pixel];
+    //@if !FROZEN
     //@if ENCODED
-    let v = cmul(m, start_field(image, row, $i));
+    let f = start_field(image, row, $i);
     //@else
     //@if ACTIVE
-    let v = cmul(m, activate(u, start_rms));
+    let f = activate(u, start_rms);
     //@else
-    let v = cmul(m, u);
+    let f = u;
     //@end
     //@end
+    //@if GRADED
+    let w = cmul(mask[PIXELS + pixel], f);
+    h$m += seen.x * w.x - seen.y * w.y;
+    //@end
+    //@if !UNPHASED
+    let v = cmul(m, f);
     g$m += seen.x * v.y + seen.y * v.x;
+    //@end
+    //@end
     x$m = cmul(x$m, m);
     //@end
     //@if ONWARD

@@ -1,11 +1,35 @@
-// Modulator, steps 4 to 6: turns -> gain exp(i phase) + leak -> resampled (bilinear, zero outside) -> times factor.
+// Modulator, steps 4 to 6: turns -> gain exp(i phase) + leak (gain = 1 - leak) -> resampled (bilinear, zero outside) -> times factor.
+// GRADED: the modulated part has an amplitude. CARRIER: what it would be at amplitude 1 is kept behind the mask.
 //@use params flat complex turns
 //@bind read turns: array<f32>
+//@if GRADED
+//@bind read amplitudes: array<f32>
+//@end
 //@if FACTOR
 //@bind read factor: array<vec2<f32>>
 //@end
 //@bind write mask: array<vec2<f32>>
 
+//@if GRADED
+// The nearest of p.steps + 1 levels; 0 steps: continuous.
+fn graded(amplitude: f32) -> f32 {
+    if (p.steps > 0.0) {
+        return floor(amplitude * p.steps + 0.5) / p.steps;
+    }
+    return amplitude;
+}
+
+// Mask in x and y, carrier in z and w.
+fn modulated(row: i32, col: i32) -> vec4<f32> {
+    if (row < 0 || col < 0 || row >= i32(ROWS) || col >= i32(COLS)) {
+        return vec4<f32>(0.0);
+    }
+    let pixel = row * i32(COLS) + col;
+    let turn = turns[pixel];
+    let carrier = p.gain * cos_sin_turns(turn - floor(turn));
+    return vec4<f32>(graded(amplitudes[pixel]) * carrier + vec2<f32>(p.leak, 0.0), carrier);
+}
+//@else
 fn modulated(row: i32, col: i32) -> vec2<f32> {
     if (row < 0 || col < 0 || row >= i32(ROWS) || col >= i32(COLS)) {
         return vec2<f32>(0.0);
@@ -13,6 +37,7 @@ fn modulated(row: i32, col: i32) -> vec2<f32> {
     let turn = turns[row * i32(COLS) + col];
     return p.gain * cos_sin_turns(turn - floor(turn)) + vec2<f32>(p.leak, 0.0);
 }
+//@end
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -34,8 +59,21 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     //@else
     var m = modulated(row, col);
     //@end
+    //@if GRADED
+    var light = m.xy;
+    var carrier = m.zw;
+    //@if FACTOR
+    light = cmul(light, factor[pixel]);
+    carrier = cmul(carrier, factor[pixel]);
+    //@end
+    mask[pixel] = light;
+    //@if CARRIER
+    mask[PIXELS + pixel] = carrier;
+    //@end
+    //@else
     //@if FACTOR
     m = cmul(m, factor[pixel]);
     //@end
     mask[pixel] = m;
+    //@end
 }

@@ -353,7 +353,7 @@ fn modulators_agree() {
         Modulator { leak: 0.3, ..base.clone() },
         Modulator { resample, ..base.clone() },
         Modulator { factor: factor.clone(), ..base.clone() },
-        Modulator { levels: Some(256), lut: Some(lut), crosstalk, leak: 0.1, resample, factor },
+        Modulator { levels: Some(256), lut: Some(lut), crosstalk, leak: 0.1, resample, factor, ..base },
     ];
     for modulator in variants {
         let mut p = program(&Setup { layers: 1, padding: 1, ..Setup::default() });

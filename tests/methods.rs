@@ -179,7 +179,8 @@ fn perturbation_estimates_the_gradient_in_the_mean_but_a_single_estimate_is_near
     let (rounds, mut sum, mut single) = (4000, Array2::<f64>::zeros(exact[0].dim()), 0.0);
     for step in 0..rounds {
         let whole = ffm_twin::engine::Batch { step, ..batch(set, &[0, 1, 2]) };
-        let found = estimate(&mut engine, &state, whole, &labels, 0.01).expect("an estimate");
+        let found =
+            estimate(&mut engine, &program.parameters(), &state, whole, &labels, 0.01).expect("an estimate");
         let found = found.gradients[0].mapv(f64::from);
         single += cosine(&found, &exact[0]).abs() / rounds as f64;
         sum += &found;

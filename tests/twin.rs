@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use ffm_twin::engine::{EngineError, Program};
+use ffm_twin::engine::cpu::CpuEngine;
+use ffm_twin::engine::{Engine, EngineError, MaskKind, Modulator, Program, Quantity, State};
 use ffm_twin::optics::{Field, propagate};
 use ffm_twin::twin::{ErrorPass, System, SystemConfig};
+use ndarray::Array2;
 use num_complex::Complex64;
 
 fn exact(n: usize) -> Result<usize, EngineError> {
@@ -62,7 +64,7 @@ fn the_bench_differs_in_every_layer() {
     let factors: Vec<&Arc<Field>> = p.masks.iter().map(|m| m.factor.as_ref().unwrap()).collect();
     assert_ne!(factors[0], factors[1]);
     assert!(p.camera.is_some() && p.masks[0].levels == Some(256) && p.masks[0].lut.is_some());
-    assert!((p.masks[0].leak - 0.3).abs() < 1e-12, "sqrt(1 - 0.91)");
+    assert!((p.masks[0].leak - (1.0 - 0.91_f64.sqrt())).abs() < 1e-12, "the gaps' share of the area");
     assert_eq!(p.transfers.len(), 1, "the same distance and shift in both layers");
 }
 
@@ -124,9 +126,8 @@ fn error_light_through_a_turned_modulator_misses_where_the_mask_misses() {
     let text = "[hardware]\nerror_path = 'through'\n[imperfections.all]\nroll = '30 deg'\nefficiency = 0.91";
     let p = twin(text, ErrorPass::Forward);
     let flat = p.hops[0].error.before.as_ref().unwrap();
-    // sqrt(0.91) + sqrt(0.09): the modulated part in phase with the leak.
-    let inside = 0.91_f64.sqrt() + 0.3;
-    assert!((flat[[32, 32]].re - inside).abs() < 1e-12 && flat[[32, 32]].im == 0.0);
+    // The modulated part in phase with the leak: all of the light.
+    assert!((flat[[32, 32]].re - 1.0).abs() < 1e-12 && flat[[32, 32]].im == 0.0);
     assert_eq!(flat[[0, 0]].norm(), 0.0, "the corner lies outside the turned mask");
 
     let a = p.masks[0].resample.unwrap();
@@ -140,7 +141,7 @@ fn error_light_through_a_turned_modulator_misses_where_the_mask_misses() {
                 covered += if ones(whole[0] + i, whole[1] + j) { wy * wx } else { 0.0 };
             }
         }
-        assert!((v.re - inside * covered).abs() < 1e-12, "row {r}, column {c}: {v} {covered}");
+        assert!((v.re - covered).abs() < 1e-12, "row {r}, column {c}: {v} {covered}");
     }
 }
 
@@ -148,8 +149,79 @@ fn error_light_through_a_turned_modulator_misses_where_the_mask_misses() {
 fn gaps_between_pixels_leak_in_proportion_to_their_area() {
     let m = &twin("[imperfections.all]\nfill_factor = 0.9", ErrorPass::Forward).masks[0];
     // A pixel that shows pi: its field is (0.1 - 0.9) of what it is at phase 0.
-    let gain = (1.0 - m.leak * m.leak).sqrt();
-    assert!(((m.leak - gain) / (m.leak + gain) + 0.8).abs() < 1e-12, "{}", m.leak);
+    assert!((m.leak - m.gain() + 0.8).abs() < 1e-12, "{}", m.leak);
+}
+
+/// A data sheet's fill factor of 95.6 % and zero-order efficiency of 91.4 % say the same.
+#[test]
+fn the_zero_order_efficiency_is_the_square_of_the_fill_factor() {
+    let leak = |knob: &str| twin(&format!("[imperfections.all]\n{knob}"), ErrorPass::Forward).masks[0].leak;
+    let (fill, efficiency) = (leak("fill_factor = 0.956"), leak("efficiency = 0.913936"));
+    assert!((fill - 0.044).abs() < 1e-12 && (efficiency - fill).abs() < 1e-12, "{fill} {efficiency}");
+}
+
+/// Whatever is wrong with it, a modulator gives no light: not at phase 0, where all parts add up, nor anywhere else.
+#[test]
+fn no_mask_amplifies() {
+    let wrong = [
+        "efficiency = 0.91",
+        "efficiency = 0.2",
+        "fill_factor = 0.6\nefficiency = 0.7\ngamma = 1.3\ncrosstalk = 0.6",
+        "efficiency = 0.5\nroll = '3 deg'\nmagnification = 0.9\nmodulator_edge = 0.9\nmodulator_aberration = { rms = 1.0 }",
+    ];
+    let phases: Vec<Array2<f32>> = (0..2)
+        .map(|k| Array2::from_shape_fn((64, 64), |(r, c)| k as f32 * 0.01 * ((r * 64 + c) % 700) as f32))
+        .collect();
+    for text in wrong {
+        let p = twin(&format!("[imperfections.all]\n{text}"), ErrorPass::Forward);
+        let mut engine = CpuEngine::<f64>::new(1).unwrap();
+        engine.load(&p, 1).unwrap();
+        engine.set_state(&State::fresh(phases.clone())).unwrap();
+        let brightest = |m: &Field| m.iter().map(|v| v.norm()).fold(0.0, f64::max);
+        let [flat, varied] = &engine.masks().unwrap()[..] else { panic!("two masks") };
+        assert!(brightest(flat) <= 1.0 + 1e-12 && brightest(varied) <= 1.0 + 1e-12, "{text}");
+        assert!(brightest(flat) > 0.89, "{text}: where gaps and pixels are in phase nothing is lost");
+    }
+}
+
+#[test]
+fn masks_have_kinds_and_can_be_frozen() {
+    let text = "[masks]\nkind = 'complex'\n[masks.layer.2]\nkind = 'phase'\ntrainable = false";
+    let ideal = system(text).compile_ideal(&exact).unwrap();
+    for p in [ideal, twin(text, ErrorPass::Forward), twin(text, ErrorPass::Model)] {
+        let of = |m: &Modulator| (m.kind, m.frozen);
+        let found: Vec<_> = p.masks.iter().map(of).collect();
+        assert_eq!(found, [(MaskKind::Complex, false), (MaskKind::Phase, true)]);
+        if let Some(own) = &p.error_masks {
+            assert_eq!(own[0].kind, MaskKind::Complex);
+        }
+        let trained: Vec<_> = p.parameters().iter().map(|p| (p.mask, p.quantity, p.trained)).collect();
+        let expected =
+            [(0, Quantity::Phase, true), (1, Quantity::Phase, false), (0, Quantity::Amplitude, true)];
+        assert_eq!(trained, expected);
+    }
+    assert!(twin("", ErrorPass::Forward).masks.iter().all(|m| m.kind == MaskKind::Phase && !m.frozen));
+}
+
+#[test]
+fn impossible_masks_are_named() {
+    let base = "[optics]\npixels = 64\npitch = '25 um'\ndistance = '0.1 m'\nlayers = 2\n";
+    for (text, says) in [
+        ("[masks.layer.3]\ntrainable = false", "masks.layer = 3: there are layers 1 to 2"),
+        ("[masks.layer.02]\ntrainable = false", "masks.layer = 02"),
+        ("[masks.layer.1]\ntrainable = false\n[masks.layer.2]\ntrainable = false", "no layer is left"),
+        (
+            "[masks.layer.1]\namplitude_file = 'a.npy'",
+            "masks.layer.1.amplitude_file = a.npy: the mask sets phases only",
+        ),
+        (
+            "[masks]\nkind = 'amplitude'\n[masks.layer.1]\nfile = 'a.npy'",
+            "masks.layer.1.file = a.npy: the mask sets amplitudes only",
+        ),
+    ] {
+        let message = refusal(&format!("{base}{text}"));
+        assert!(message.contains(says), "{message}");
+    }
 }
 
 #[test]

@@ -60,6 +60,9 @@ struct Params {
     active_b: f32,
     active_c: f32,
     active_d: f32,
+    // Steps between levels of an amplitude; first group of the gradient's sums.
+    steps: f32,
+    partial_from: u32,
 }
 
 //@bind uniform p: Params

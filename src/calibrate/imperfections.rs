@@ -60,7 +60,8 @@ pub struct LayerErrors {
     /// Pixel cross-talk: standard deviation of the smoothing, pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crosstalk: Option<f64>,
-    /// Share of the light that is modulated (zero-order efficiency); the rest passes unmodulated.
+    /// Zero-order efficiency: share of the power that the active parts of the pixels send into the order 0 of the pixel
+    /// lattice. The gaps between them add unmodulated light.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub efficiency: Option<f64>,
     /// Area share of a pixel that modulates; the rest passes unmodulated.

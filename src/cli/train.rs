@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::{exit, print, print_json, signal};
 use crate::data::{self, DataSet, Limits};
 use crate::engine::{self, DeviceInfo, Engine, Program};
-use crate::experiment::classify::{Classification, Ended, classify, error_pass};
+use crate::experiment::classify::{Classification, Ended, classify, error_pass, start_state};
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
 use crate::twin::System;
@@ -136,6 +136,7 @@ fn dry_run(
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
     let twin = system.compile_twin(error_pass(experiment), &|n| engine.transform_length(n))?;
     let twin = Program { store: experiment.engine.store, ..twin };
+    start_state(experiment, &twin, None)?;
     let memory = engine.memory_by_device(&twin, experiment.batch(data));
     let bytes = memory.iter().copied().fold(0, u64::saturating_add);
     let devices = engine.devices();

@@ -2,7 +2,9 @@
 
 use ndarray::Array2;
 
-use super::{Batch, EngineError, Exposure, ImageSet, Modulator, Program, Relay, SetId, State, Store};
+use super::{
+    Batch, EngineError, Exposure, ImageSet, MaskKind, Modulator, Program, Relay, SetId, State, Store,
+};
 use crate::optics::Field;
 
 /// No program is loaded.
@@ -98,6 +100,11 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
     if let Some(own) = p.error_masks.as_ref().filter(|own| own.len() != p.masks.len()) {
         return Err(shape("masks of the error pass", p.masks.len(), own.len()));
     }
+    for (m, (mask, own)) in p.masks.iter().zip(p.error_masks.iter().flatten()).enumerate() {
+        if mask.kind != own.kind {
+            return Err(shape(format!("kind of mask {} in the error pass", m + 1), mask.kind, own.kind));
+        }
+    }
     for (m, mask) in p.modulators().enumerate() {
         if let Some(factor) = &mask.factor {
             array("mask factor", m + 1, factor, p.shape)?;
@@ -132,8 +139,8 @@ struct Structure {
     transfers: usize,
     /// Mask, transfer functions, and which multipliers there are.
     hops: Vec<(Option<usize>, [usize; 2], [bool; 3])>,
-    /// Of every modulator: levels, entries of the table, of the kernel, and which factors there are.
-    modulators: Vec<(bool, usize, usize, [bool; 2])>,
+    /// Of every modulator: kind, whether it is frozen, has levels, is resampled, has a factor; entries of the table, of the kernel.
+    modulators: Vec<(MaskKind, [bool; 4], [usize; 2])>,
     regions: [usize; 2],
     camera: (bool, bool),
     relay: Relay,
@@ -148,8 +155,8 @@ impl Structure {
         };
         let modulator = |m: &Modulator| {
             let entries = m.lut.as_ref().map_or(0, |l| l.len());
-            let there = [m.resample.is_some(), m.factor.is_some()];
-            (m.levels.is_some(), entries, m.crosstalk.len(), there)
+            let there = [m.frozen, m.levels.is_some(), m.resample.is_some(), m.factor.is_some()];
+            (m.kind, there, [entries, m.crosstalk.len()])
         };
         Self {
             shape: p.shape,
@@ -182,13 +189,18 @@ fn array(what: &'static str, layer: usize, a: &Field, expected: [usize; 2]) -> R
 
 /// Shapes and finiteness of a state.
 pub(super) fn state(state: &State, p: &Program) -> Result<(), EngineError> {
-    for (what, arrays) in
-        [("phase", &state.phases), ("first moment", &state.first), ("second moment", &state.second)]
-    {
-        if arrays.len() != p.masks.len() {
-            return Err(shape(format!("number of masks ({what})"), p.masks.len(), arrays.len()));
+    let (masks, dim) = (p.masks.len(), p.amplitude_masks());
+    for (what, arrays, count) in [
+        ("phase", &state.phases, masks),
+        ("amplitude", &state.amplitudes, dim.len()),
+        ("first moment", &state.first, masks + dim.len()),
+        ("second moment", &state.second, masks + dim.len()),
+    ] {
+        if arrays.len() != count {
+            return Err(shape(format!("number of masks ({what})"), count, arrays.len()));
         }
-        for (m, a) in arrays.iter().enumerate() {
+        for (k, a) in arrays.iter().enumerate() {
+            let m = if what == "amplitude" { dim[k] } else { k };
             if [a.nrows(), a.ncols()] != p.shape {
                 return Err(shape(format!("{what} of layer {}", m + 1), p.shape, [a.nrows(), a.ncols()]));
             }
@@ -196,6 +208,10 @@ pub(super) fn state(state: &State, p: &Program) -> Result<(), EngineError> {
                 return Err(EngineError::NotFinite { what, layer: m + 1, row, col, value: f64::from(v) });
             }
         }
+    }
+    let outside = |a: &Array2<f32>| a.iter().copied().find(|v| !(0.0..=1.0).contains(v));
+    if let Some((m, v)) = dim.iter().zip(&state.amplitudes).find_map(|(&m, a)| Some((m, outside(a)?))) {
+        return Err(shape(format!("amplitude of layer {}", m + 1), "within 0..=1", v));
     }
     Ok(())
 }
@@ -244,13 +260,14 @@ pub(super) fn images(set: &ImageSet, p: &Program) -> Result<(), EngineError> {
     }
 }
 
-/// Gradients: one per mask, of its size.
+/// Gradients: one per array of commands, of its size.
 pub(super) fn gradients(gradients: &[Array2<f32>], p: &Program) -> Result<(), EngineError> {
-    if gradients.len() != p.masks.len() {
-        return Err(shape("number of gradients", p.masks.len(), gradients.len()));
+    let expected = p.parameters().len();
+    if gradients.len() != expected {
+        return Err(shape("number of gradients", expected, gradients.len()));
     }
     match gradients.iter().position(|g| [g.nrows(), g.ncols()] != p.shape) {
-        Some(m) => Err(shape(format!("gradient of mask {}", m + 1), p.shape, gradients[m].dim())),
+        Some(m) => Err(shape(format!("gradient {}", m + 1), p.shape, gradients[m].dim())),
         None => Ok(()),
     }
 }

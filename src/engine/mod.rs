@@ -7,6 +7,7 @@ pub mod cpu;
 mod error;
 pub mod fleet;
 pub mod gpu;
+mod parameters;
 mod program;
 mod select;
 
@@ -14,6 +15,7 @@ pub use activation::{Activation, ActivationKind};
 pub(crate) use check::host_memory;
 pub use check::next_fast_length;
 pub use error::EngineError;
+pub use parameters::{MaskKind, Parameter, Quantity};
 pub use program::{
     Affine, Camera, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout, Relay,
     Scoring, Store,
@@ -110,22 +112,35 @@ pub enum Update {
     },
 }
 
-/// Trainable state: phases in radians and the optimiser's moments, one array per mask.
+/// Commands of the masks and the optimiser's moments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// Commanded phases.
+    /// Commanded phases, radians, one array per mask.
     pub phases: Vec<Array2<f32>>,
-    /// First moment (Adam) or velocity (SGD).
+    /// Commanded amplitude transmissions, 0 to 1, one array per mask that has them ([`Program::amplitude_masks`]).
+    pub amplitudes: Vec<Array2<f32>>,
+    /// First moment (Adam) or velocity (SGD), one per array of commands: [`Program::parameters`].
     pub first: Vec<Array2<f32>>,
     /// Second moment (Adam), zero for SGD.
     pub second: Vec<Array2<f32>>,
 }
 
 impl State {
-    /// State with these phases and moments of zero.
+    /// State of phase masks with these phases, and moments of zero.
     pub fn fresh(phases: Vec<Array2<f32>>) -> Self {
-        let zeros: Vec<_> = phases.iter().map(|p| Array2::zeros(p.raw_dim())).collect();
-        Self { phases, first: zeros.clone(), second: zeros }
+        Self::with_amplitudes(phases, Vec::new())
+    }
+
+    /// State with these commands and moments of zero.
+    pub fn with_amplitudes(phases: Vec<Array2<f32>>, amplitudes: Vec<Array2<f32>>) -> Self {
+        let commands = phases.iter().chain(&amplitudes);
+        let zeros: Vec<_> = commands.map(|p| Array2::zeros(p.raw_dim())).collect();
+        Self { phases, amplitudes, first: zeros.clone(), second: zeros }
+    }
+
+    /// All arrays of commands, in the order of [`Program::parameters`].
+    pub fn commands(&self) -> impl Iterator<Item = &Array2<f32>> {
+        self.phases.iter().chain(&self.amplitudes)
     }
 }
 
@@ -160,7 +175,7 @@ pub struct Inference {
 pub struct Trace {
     /// Mean loss; of a share its part of the whole batch's mean.
     pub loss: f64,
-    /// `dL/dphi`, mean over the (whole) batch, one per mask.
+    /// `dL/dphi` (and `dL/da`), mean over the (whole) batch, in the order of [`Program::parameters`].
     pub gradients: Vec<Array2<f64>>,
     /// `fields[l][b]` is `U_l` of sample `b` as recorded, `l = 0..=L`.
     pub fields: Vec<Vec<Field>>,
@@ -211,7 +226,8 @@ pub trait Engine: Send {
         vec![self.memory_needed(program, max_batch)]
     }
 
-    /// Uploads a program and allocates all that batches of up to `max_batch` samples need. Phases start at zero.
+    /// Uploads a program and allocates all that batches of up to `max_batch` samples need. Phases start at zero,
+    /// amplitudes at 1.
     ///
     /// # Errors
     /// Unsupported lengths, too little memory, arrays of the wrong shape, NaN in an array.
@@ -233,13 +249,13 @@ pub trait Engine: Send {
     /// Forgets all image sets.
     fn clear_sets(&mut self);
 
-    /// Replaces phases and moments.
+    /// Replaces commands and moments.
     ///
     /// # Errors
-    /// [`EngineError::Shape`], [`EngineError::NotFinite`] with layer and pixel.
+    /// [`EngineError::Shape`] (of amplitudes outside 0..=1 as well), [`EngineError::NotFinite`] with layer and pixel.
     fn set_state(&mut self, state: &State) -> Result<(), EngineError>;
 
-    /// Reads phases and moments.
+    /// Reads commands and moments.
     ///
     /// # Errors
     /// A lost device.
@@ -263,7 +279,8 @@ pub trait Engine: Send {
     /// Wrong batch sizes, a lost device.
     fn train(&mut self, batch: Batch<'_>, update: Update) -> Result<(), EngineError>;
 
-    /// The first half of a training step: data pass, loss, error pass. Returns `dL/dphi`, one per mask: sums over the
+    /// The first half of a training step: data pass, loss, error pass. Returns the gradients, one for each of
+    /// [`Program::parameters`]: sums over the
     /// samples of this batch, divided by the size of the whole one ([`Batch::of`]), so that the shares' add up to the
     /// mean. Adds to the tally, and waits for the device.
     ///
@@ -274,7 +291,7 @@ pub trait Engine: Send {
     /// The second half of a training step: update by these gradients, new masks.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] when they are not one per mask of its size; a lost device.
+    /// [`EngineError::Shape`] when they are not one for each of [`Program::parameters`], of its size; a lost device.
     fn apply(&mut self, gradients: &[Array2<f32>], update: Update) -> Result<(), EngineError>;
 
     /// Takes (and clears) the sums of the steps since the last call. This waits for the device.

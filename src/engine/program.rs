@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
-use super::Activation;
+use super::{Activation, MaskKind};
 use crate::optics::Field;
 
 /// A compiled optical system. All arrays are `f64`; an engine stores them in its own precision.
@@ -25,6 +25,7 @@ use crate::optics::Field;
 /// ```text
 /// E_l = camera( A'_l . T'_l (B'_l . e_l) )
 /// dL/dphi_l = -2 Im( E_l . V_l )
+/// dL/da_l   = 2 Re( E_l . C_l F_{l-1} )   C_l: the carrier of a mask with amplitudes, see Modulator
 /// d_{l-1} = M_l E_l                  (d_{l-1} = E_l where the hop has no mask)
 /// e_{l-1} = d df/dU + conj(d df/dU*) (e_{l-1} = d_{l-1} without an activation; f = f_{l-1} at the recorded U_{l-1})
 /// ```
@@ -51,10 +52,10 @@ pub struct Program {
     pub transfers: Vec<Arc<Field>>,
     /// Free-space hops in the order light takes them.
     pub hops: Vec<Hop>,
-    /// One phase modulator per trainable mask; [`Hop::mask`] indexes this list.
+    /// One modulator per mask; [`Hop::mask`] indexes this list. The error pass ends at the first one that is trained.
     pub masks: Vec<Modulator>,
-    /// Modulators that the error meets in place of [`Program::masks`], one for each, driven by the same phases: those of a
-    /// model, or masks with a digital correction. `None`: the same.
+    /// Modulators that the error meets in place of [`Program::masks`], one for each of the same kind, driven by the same
+    /// commands: those of a model, or masks with a digital correction. `None`: the same.
     pub error_masks: Option<Vec<Modulator>>,
     /// What is made of the last field.
     pub readout: Readout,
@@ -136,28 +137,43 @@ pub enum Encoding {
     },
 }
 
-/// A phase modulator: from commanded phase to complex mask, in this order.
+/// A modulator: from commanded phase and amplitude to complex mask, in this order.
 ///
 /// 1. wrap to `0..2 pi`; with [`Modulator::levels`] `n`, round to the nearest of `n` levels `2 pi k / n` (`k = n` is `0`);
 /// 2. look-up table, linear between its entries: entry `k` of `lut` is the phase at command `2 pi k / (len - 1)`;
 /// 3. cross-talk: the phase is convolved, rows then columns, with the symmetric kernel `[k_R .. k_1 k_0 k_1 .. k_R]`, border repeated;
-/// 4. `m = gain exp(i phase) + leak`;
+/// 4. `m = a c + leak` with the carrier `c = (1 - leak) exp(i phase)`, so that `|m| <= 1`: a modulator never amplifies. The
+///    amplitude `a` is 1 for phase masks; else the command, with [`Modulator::levels`] rounded to the nearest of `n` levels
+///    `k / (n - 1)`;
 /// 5. resampling by [`Affine`], bilinear on the complex values, zero outside;
 /// 6. times `factor`.
+///
+/// The carrier goes through steps 5 and 6 as well; of that the gradient of an amplitude is made.
 #[derive(Clone, Debug, Default)]
 pub struct Modulator {
-    /// Number of phase levels in `2 pi`; `None`: continuous.
+    /// What the commands set.
+    pub kind: MaskKind,
+    /// Whether the commands stay as they are: no gradient, no update. (Of a modulator of the error pass nobody asks.)
+    pub frozen: bool,
+    /// Number of phase levels in `2 pi`, and of amplitudes from 0 to 1; `None`: continuous.
     pub levels: Option<u32>,
     /// Phase response in radians at equally spaced commands in `0..=2 pi`, at least two entries; `None`: ideal.
     pub lut: Option<Arc<[f64]>>,
     /// Cross-talk kernel `k_0, k_1, .., k_R` with `k_0 + 2 sum k_r = 1`; empty: none.
     pub crosstalk: Vec<f64>,
-    /// Amplitude of the unmodulated part (zero order); the modulated part has `sqrt(1 - leak^2)`.
+    /// Amplitude of the unmodulated part (zero order), 0 to 1; the modulated part has [`Modulator::gain`].
     pub leak: f64,
     /// Where the mask is sampled: roll, magnification, shift of the mask.
     pub resample: Option<Affine>,
     /// Static aberration and amplitude profile, shape [`Program::shape`].
     pub factor: Option<Arc<Field>>,
+}
+
+impl Modulator {
+    /// Amplitude of the modulated part: what the unmodulated part leaves.
+    pub fn gain(&self) -> f64 {
+        1.0 - self.leak
+    }
 }
 
 /// Mask pixel `(r, c)` takes the commanded mask at `(m00 r + m01 c + t0, m10 r + m11 c + t1)`, in pixels from `(0, 0)`.

@@ -7,8 +7,8 @@ use crate::data::DataSet;
 use crate::engine::Store;
 use crate::train::{LaboratoryConfig, TrainConfig};
 use crate::twin::{
-    ActivationConfig, ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig,
-    SourceConfig, SystemConfig,
+    ActivationConfig, ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, MasksConfig,
+    OpticsConfig, SourceConfig, SystemConfig,
 };
 
 /// The embedded default experiment.
@@ -26,6 +26,8 @@ pub struct Experiment {
     pub data: DataConfig,
     /// `[optics]`.
     pub optics: OpticsConfig,
+    /// `[masks]`.
+    pub masks: MasksConfig,
     /// `[source]`.
     pub source: SourceConfig,
     /// `[input]`.
@@ -55,6 +57,7 @@ impl Default for Experiment {
             seed: 1,
             data: DataConfig::default(),
             optics: OpticsConfig::default(),
+            masks: MasksConfig::default(),
             source: SourceConfig::default(),
             input: InputConfig::default(),
             detectors: DetectorConfig::default(),
@@ -102,6 +105,7 @@ impl Experiment {
     pub fn system(&self) -> SystemConfig {
         SystemConfig {
             optics: self.optics.clone(),
+            masks: self.masks.clone(),
             source: self.source,
             input: self.input,
             detectors: self.detectors.clone(),

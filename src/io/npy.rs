@@ -30,6 +30,21 @@ pub fn read_field(path: &Path) -> Result<Field, IoError> {
     }
 }
 
+/// Reads a two-dimensional array of float32 or float64 (complex numbers without imaginary part are taken as well).
+///
+/// # Errors
+/// As [`read_field`]; numbers with an imaginary part.
+pub fn read_real(path: &Path) -> Result<Array2<f32>, IoError> {
+    let field = read_field(path)?;
+    match field.indexed_iter().find(|(_, v)| v.im != 0.0) {
+        Some(((r, c), v)) => {
+            let problem = format!("{v} at row {r}, column {c}; real numbers are needed");
+            Err(IoError::content(path, problem))
+        }
+        None => Ok(field.mapv(|v| v.re as f32)),
+    }
+}
+
 /// The header's shape must match the bytes there are: a reader allocates what a header promises.
 fn check_size(bytes: &[u8]) -> Result<(), String> {
     let short = || "the file is cut short in its header".to_owned();
@@ -110,8 +125,10 @@ mod tests {
         let path = dir.path().join("f.npy");
         write_field(&path, &sample()).unwrap();
         assert_eq!(read_field(&path).unwrap(), sample());
+        assert!(read_real(&path).unwrap_err().to_string().contains("real numbers are needed"));
         let real = sample().mapv(|v| v.re as f32);
         write_real(&path, real.view()).unwrap();
+        assert_eq!(read_real(&path).unwrap(), real);
         assert_eq!(read_field(&path).unwrap(), real.mapv(|v| Complex64::new(f64::from(v), 0.0)));
     }
 

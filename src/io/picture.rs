@@ -33,6 +33,11 @@ pub fn modulator_bitmap(phases: ArrayView2<'_, f32>) -> Array2<u8> {
     phases.mapv(|p| ((p / TAU - (p / TAU).floor()) * 256.0).round() as u32 as u8)
 }
 
+/// What an amplitude modulator with 256 levels shows: transmissions 0 to 1, rounded.
+pub fn amplitude_bitmap(amplitudes: ArrayView2<'_, f32>) -> Array2<u8> {
+    amplitudes.mapv(|a| (a.clamp(0.0, 1.0) * 255.0).round() as u8)
+}
+
 /// A PNG of gray values.
 ///
 /// # Errors
@@ -60,6 +65,8 @@ mod tests {
         let phases =
             ndarray::arr2(&[[0.0, tau / 2.0, tau, -tau / 4.0, tau * 255.6 / 256.0, 3.0 * tau + tau / 256.0]]);
         assert_eq!(modulator_bitmap(phases.view()), ndarray::arr2(&[[0u8, 128, 0, 192, 0, 1]]));
+        let amplitudes = ndarray::arr2(&[[0.0, 0.5, 1.0, 0.001]]);
+        assert_eq!(amplitude_bitmap(amplitudes.view()), ndarray::arr2(&[[0u8, 128, 255, 0]]));
     }
 
     #[test]

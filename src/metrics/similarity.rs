@@ -39,7 +39,7 @@ pub fn cosine(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Result<f64, Met
 pub struct GradientCosine {
     /// Cosine of all masks taken as one vector.
     pub total: f64,
-    /// Cosine mask by mask, in the order light takes them.
+    /// Cosine mask by mask, in the order light takes them; in a run's results NaN where a mask is not trained.
     pub layers: Vec<f64>,
 }
 

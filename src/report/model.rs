@@ -122,9 +122,11 @@ pub struct Fidelity {
     pub samples: usize,
 }
 
-/// The two masks of a layer; phases in radians.
+/// Two masks of a layer: phases in radians, or amplitude transmissions.
 #[derive(Clone, Debug, Serialize)]
 pub struct LayerMasks {
+    /// Layer, and what is shown of it: `"Layer 2, amplitude"`.
+    pub name: String,
     /// Trained in silico.
     pub ideal: Picture,
     /// Trained by FFM.

@@ -10,7 +10,7 @@ use super::plates::{ExampleView, MaskView};
 use super::setup::{Imperfections, optics};
 use super::summary::{self, Row};
 use super::validate::validate;
-use super::{ClassificationReport, Epoch, Fact, ReportError};
+use super::{ClassificationReport, Epoch, Fact, PictureKind, ReportError};
 use crate::metrics::Confusion;
 
 /// CSS classes of the three systems, in the order of [`summary::systems`].
@@ -36,6 +36,8 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         accuracy: accuracy_chart(report),
         courses: [&report.in_silico_training, &report.ffm_training].map(summary::course),
         matrices: matrices(report),
+        phases: report.masks.iter().any(|m| m.ideal.kind == PictureKind::Phase),
+        amplitudes: report.masks.iter().any(|m| m.ideal.kind == PictureKind::Transmission),
         masks: report.masks.iter().map(MaskView::new).collect::<Result<_, _>>()?,
         examples: report.examples.iter().map(|e| ExampleView::new(e, report)).collect::<Result<_, _>>()?,
         optics: optics(&report.optics),
@@ -66,6 +68,9 @@ struct Page<'a> {
     courses: [String; 2],
     matrices: [MatrixView<'a>; 3],
     masks: Vec<MaskView>,
+    /// Whether there are masks of phases, of amplitudes.
+    phases: bool,
+    amplitudes: bool,
     examples: Vec<ExampleView>,
     optics: Vec<Fact>,
     imperfections: Imperfections,
@@ -113,10 +118,17 @@ struct Cosines {
     layers: Vec<(usize, String, String)>,
 }
 
+/// A cosine; NaN stands for a mask that is not trained.
+fn cosine(c: f64) -> String {
+    if c.is_nan() { "frozen".to_owned() } else { format!("{c:.3}") }
+}
+
 impl Cosines {
     fn new(total: f64, layers: &[f64]) -> Self {
-        let layer =
-            |(i, c): (usize, &f64)| (i + 1, format!("{c:.3}"), format!("{:.1}", 100.0 * c.clamp(0.0, 1.0)));
+        let layer = |(i, c): (usize, &f64)| {
+            let width = if c.is_nan() { 0.0 } else { c.clamp(0.0, 1.0) };
+            (i + 1, cosine(*c), format!("{:.1}", 100.0 * width))
+        };
         Self { total: format!("{total:.3}"), layers: layers.iter().enumerate().map(layer).collect() }
     }
 }

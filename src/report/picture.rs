@@ -23,6 +23,8 @@ pub enum PictureKind {
     Amplitude,
     /// Phase in radians, shown modulo `2 pi`.
     Phase,
+    /// Amplitude transmission; black is 0, white is 1.
+    Transmission,
 }
 
 /// A real array to be shown, row-major.
@@ -88,6 +90,7 @@ impl Picture {
             PictureKind::Intensity => scaled(&SEQUENTIAL, self.quantile(1.0 - CLIPPED)),
             PictureKind::Amplitude => scaled(&GRAY, self.quantile(1.0)),
             PictureKind::Phase => Box::new(sample_phase),
+            PictureKind::Transmission => scaled(&GRAY, 1.0),
         }
     }
 
@@ -142,6 +145,8 @@ mod tests {
         let image = decode(&picture.to_png(100).expect("valid"));
         assert_eq!(image.dimensions(), (3, 1));
         assert_eq!([0, 1, 2].map(|x| image.get_pixel(x, 0).0[0]), [0, 128, 255]);
+        let half = Picture { cols: 1, values: vec![0.5], kind: PictureKind::Transmission, ..picture };
+        assert_eq!(decode(&half.to_png(100).expect("valid")).get_pixel(0, 0).0, [128; 3]);
     }
 
     #[test]

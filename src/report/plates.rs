@@ -1,4 +1,4 @@
-//! The pictures of the page: phase masks, and examples with their detectors and scores.
+//! The pictures of the page: masks, and examples with their detectors and scores.
 
 use super::format::significant;
 use super::page::CLASSES;
@@ -8,17 +8,22 @@ use super::{ClassificationReport, Example, LayerMasks, Output, ReportError};
 
 /// Largest side of an embedded output picture, pixels; keeps a page with many examples at a few megabytes.
 const OUTPUT_SIDE: usize = 256;
-/// Largest side of an embedded phase mask, pixels.
+/// Largest side of an embedded mask, pixels.
 const MASK_SIDE: usize = 400;
 /// The two masks of a layer as `data:` addresses.
 pub(super) struct MaskView {
+    pub(super) name: String,
     pub(super) ideal: String,
     pub(super) ffm: String,
 }
 
 impl MaskView {
     pub(super) fn new(masks: &LayerMasks) -> Result<Self, ReportError> {
-        Ok(Self { ideal: masks.ideal.to_data_uri(MASK_SIDE)?, ffm: masks.ffm.to_data_uri(MASK_SIDE)? })
+        Ok(Self {
+            name: masks.name.clone(),
+            ideal: masks.ideal.to_data_uri(MASK_SIDE)?,
+            ffm: masks.ffm.to_data_uri(MASK_SIDE)?,
+        })
     }
 }
 

@@ -54,7 +54,9 @@ pub(super) fn sample() -> ClassificationReport {
         methods: Method::ALL.iter().map(|m| m.facts(4)).collect(),
         gradient: Some(GradientCosine { total: 0.9782, layers: vec![0.969, 0.981, 0.987, 0.994] }),
         fidelity: Some(Fidelity { deployed: 0.4127, ffm: 0.6873, samples: 1000 }),
-        masks: (0..4).map(|l| LayerMasks { ideal: mask(l, 0.0), ffm: mask(l, 0.9) }).collect(),
+        masks: (0..4)
+            .map(|l| LayerMasks { name: format!("Layer {}", l + 1), ideal: mask(l, 0.0), ffm: mask(l, 0.9) })
+            .collect(),
         detectors: (0..10).map(detector).collect(),
         examples: [(3, 0, 4), (18, 5, 7), (42, 8, 8)]
             .map(|(i, truth, wrong)| example(i, truth, wrong))

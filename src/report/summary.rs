@@ -80,7 +80,8 @@ pub(super) fn accuracy(confusion: &Confusion) -> String {
 /// Agreement of the gradients in one line.
 pub(super) fn gradient(report: &ClassificationReport) -> Option<String> {
     let gradient = report.gradient.as_ref()?;
-    let layers: Vec<_> = gradient.layers.iter().map(|c| significant(*c, 3)).collect();
+    let layer = |c: &f64| if c.is_nan() { "frozen".to_owned() } else { significant(*c, 3) };
+    let layers: Vec<_> = gradient.layers.iter().map(layer).collect();
     Some(format!("{} (layer by layer: {})", significant(gradient.total, 3), layers.join(", ")))
 }
 

@@ -7,7 +7,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{EpochRow, TrainError, Trend};
-use crate::engine::{Exposure, State, Tally};
+use crate::engine::{Exposure, Program, State, Tally};
 use crate::io::tensors::{self, Tensor};
 
 /// Where in a run a checkpoint was taken.
@@ -63,10 +63,17 @@ struct Header {
     effort: Effort,
     trend: Trend,
     masks: usize,
+    /// Masks with amplitudes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    amplitudes: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// Names of the arrays of a state.
-const KINDS: [&str; 3] = ["phase", "first", "second"];
+const KINDS: [&str; 4] = ["phase", "amplitude", "first", "second"];
 
 impl Checkpoint {
     /// The beginning of a run with these masks.
@@ -82,7 +89,7 @@ impl Checkpoint {
         }
     }
 
-    /// Writes a safetensors file: arrays `phase.1`, `first.1`, `second.1`, ... and a JSON header as metadata.
+    /// Writes a safetensors file: arrays `phase.1`, `amplitude.1`, `first.1`, `second.1`, ... and a JSON header as metadata.
     ///
     /// # Errors
     /// When the file cannot be written; the one before is left whole.
@@ -97,11 +104,12 @@ impl Checkpoint {
             effort: self.effort,
             trend: self.trend,
             masks: self.state.phases.len(),
+            amplitudes: self.state.amplitudes.len(),
         };
         let text = serde_json::to_string(&header).map_err(|e| foreign(path, e))?;
         let mut arrays = Vec::new();
-        for (kind, list) in KINDS.into_iter().zip([&self.state.phases, &self.state.first, &self.state.second])
-        {
+        let State { phases, amplitudes, first, second } = &self.state;
+        for (kind, list) in KINDS.into_iter().zip([phases, amplitudes, first, second]) {
             for (k, a) in list.iter().enumerate() {
                 let data = a.iter().copied().collect();
                 arrays.push((
@@ -123,8 +131,8 @@ impl Checkpoint {
             .get("header")
             .ok_or_else(|| foreign(path, "it has no header; it is not a checkpoint"))?;
         let header: Header = serde_json::from_str(text).map_err(|e| foreign(path, e))?;
-        let mut take = |kind: &str| -> Result<Vec<Array2<f32>>, TrainError> {
-            (1..=header.masks)
+        let mut take = |kind: &str, count: usize| -> Result<Vec<Array2<f32>>, TrainError> {
+            (1..=count)
                 .map(|k| match arrays.remove(&format!("{kind}.{k}")) {
                     Some(Tensor::F32 { shape, data }) if shape.len() == 2 => {
                         Array2::from_shape_vec((shape[0], shape[1]), data).map_err(|e| foreign(path, e))
@@ -135,7 +143,12 @@ impl Checkpoint {
         };
         Ok(Self {
             position: header.position,
-            state: State { phases: take(KINDS[0])?, first: take(KINDS[1])?, second: take(KINDS[2])? },
+            state: State {
+                phases: take(KINDS[0], header.masks)?,
+                amplitudes: take(KINDS[1], header.amplitudes)?,
+                first: take(KINDS[2], header.masks + header.amplitudes)?,
+                second: take(KINDS[3], header.masks + header.amplitudes)?,
+            },
             exposure: header.exposure.map(|(data, error)| Exposure { data, error }),
             tally: Tally { loss: header.loss, correct: header.correct, samples: header.samples },
             rows: header.rows,
@@ -144,19 +157,27 @@ impl Checkpoint {
         })
     }
 
-    /// Refuses a checkpoint of a run with other masks. `path` is where it was read from.
+    /// Refuses a checkpoint of a run with other masks than those of `program`. `path` is where it was read from.
     ///
     /// # Errors
     /// [`TrainError::Checkpoint`] with both counts or sizes.
-    pub fn check(&self, path: &Path, masks: usize, [rows, cols]: [usize; 2]) -> Result<(), TrainError> {
+    pub fn check(&self, path: &Path, program: &Program) -> Result<(), TrainError> {
+        let (masks, [rows, cols]) = (program.masks.len(), program.shape);
         let found = self.state.phases.len();
         if found != masks {
             let problem =
                 format!("it holds {found} masks, but this run has {masks}; it belongs to another run");
             return Err(foreign(path, problem));
         }
-        let State { phases, first, second } = &self.state;
-        match phases.iter().chain(first).chain(second).find(|a| a.dim() != (rows, cols)) {
+        let (found, dim) = (self.state.amplitudes.len(), program.amplitude_masks().len());
+        if found != dim {
+            let problem = format!(
+                "{found} of its masks have amplitudes, but {dim} of this run; it belongs to another run"
+            );
+            return Err(foreign(path, problem));
+        }
+        let State { first, second, .. } = &self.state;
+        match self.state.commands().chain(first).chain(second).find(|a| a.dim() != (rows, cols)) {
             Some(a) => {
                 let (r, c) = a.dim();
                 let problem = format!(
@@ -195,7 +216,10 @@ mod tests {
             tally: Tally { loss: 0.1 + 0.2, correct: 7, samples: 11 },
             rows: vec![row],
             effort: Effort { seconds: 2.5, training: 1.0 / 3.0, samples: 77 },
-            ..Checkpoint::fresh(State::fresh(phases))
+            ..Checkpoint::fresh(State::with_amplitudes(
+                phases.clone(),
+                vec![phases[0].mapv(|p| 0.01 * p.abs())],
+            ))
         }
     }
 

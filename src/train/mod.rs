@@ -24,7 +24,7 @@ pub use evaluate::{Evaluation, evaluate};
 pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
 pub use perturb::{Estimate, estimate};
-pub use sampler::{epoch_order, initial_phases};
+pub use sampler::{epoch_order, initial_commands, initial_phases};
 pub use schedule::Schedule;
 pub use trainer::{
     EpochRow, Job, Observer, Outcome, Redraw, StepNews, evaluation_key, measure_exposure, train,

@@ -8,10 +8,12 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Start;
+use crate::engine::{MaskKind, Program};
 
 /// Streams of the run's generator.
 const SHUFFLE: u64 = 1 << 32;
 const PHASES: u64 = 2 << 32;
+const AMPLITUDES: u64 = 3 << 32;
 
 fn generator(seed: u64, stream: u64) -> impl Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -36,6 +38,24 @@ pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64)
         }
     };
     (0..layers).map(one).collect()
+}
+
+/// First phases of all masks of a program, and first amplitudes of those that have them. Masks are open (amplitude 1), and
+/// phase 0 where they set amplitudes only; these amplitudes are uniform in 0..1 with [`Start::Random`].
+pub fn initial_commands(start: Start, program: &Program, seed: u64) -> (Vec<Array2<f32>>, Vec<Array2<f32>>) {
+    let shape = (program.shape[0], program.shape[1]);
+    let mut phases = initial_phases(start, program.shape, program.masks.len(), seed);
+    let amplitude = |m: usize| {
+        let random = start == Start::Random && program.masks[m].kind == MaskKind::Amplitude;
+        if !random {
+            return Array2::ones(shape);
+        }
+        phases[m].fill(0.0);
+        let mut rng = generator(seed, AMPLITUDES + m as u64);
+        Array2::from_shape_simple_fn(shape, || rng.random::<f32>())
+    };
+    let amplitudes = program.amplitude_masks().into_iter().map(amplitude).collect();
+    (phases, amplitudes)
 }
 
 #[cfg(test)]

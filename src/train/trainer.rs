@@ -9,7 +9,9 @@ use super::{
     Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order, estimate, evaluate,
 };
 use crate::engine::cpu::CpuEngine;
-use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Store, Tally, Update};
+use crate::engine::{
+    Batch, Engine, EngineError, Exposure, Program, Quantity, SetId, State, Store, Tally, Update,
+};
 
 /// Samples that exposures are measured with.
 const EXPOSURE_SAMPLES: usize = 16;
@@ -286,7 +288,8 @@ impl<'a> Loop<'a> {
         }
         let state = self.engine.state()?;
         let labels = &self.job.train_images.labels;
-        let found = estimate(self.engine, &state, batch, labels, self.job.config.perturbation)?;
+        let c = self.job.config.perturbation;
+        let found = estimate(self.engine, &self.job.program.parameters(), &state, batch, labels, c)?;
         self.engine.apply(&found.gradients, update)?;
         self.add(found.tally);
         Ok(())
@@ -321,7 +324,7 @@ impl<'a> Loop<'a> {
         self.finite_state()?;
         let epoch = (self.at.step / batches.max(1)) as usize + 1;
         let cause =
-            "all phases are finite, so a field is not: check source, distances and imperfections".into();
+            "all commands are finite, so a field is not: check source, distances and imperfections".into();
         Err(TrainError::Diverged { loss: self.tally.loss, step: self.at.step, epoch, cause })
     }
 
@@ -340,13 +343,18 @@ impl<'a> Loop<'a> {
         Err(TrainError::Diverged { loss: self.trend.recent(), step: self.at.step, epoch, cause })
     }
 
-    /// The state, refused when a phase is no number any more: detectors take NaN for darkness, so that neither the loss
+    /// The state, refused when a command is no number any more: detectors take NaN for darkness, so that neither the loss
     /// nor an accuracy need show it.
     fn finite_state(&mut self) -> Result<State, TrainError> {
         let state = self.engine.state()?;
-        let wrong = state.phases.iter().enumerate().find_map(|(m, a)| {
+        let parameters = self.job.program.parameters();
+        let wrong = state.commands().zip(&parameters).find_map(|(a, p)| {
             let ((row, col), &v) = a.indexed_iter().find(|(_, v)| !v.is_finite())?;
-            Some(EngineError::NotFinite { what: "phase", layer: m + 1, row, col, value: v.into() })
+            let what = match p.quantity {
+                Quantity::Phase => "phase",
+                Quantity::Amplitude => "amplitude",
+            };
+            Some(EngineError::NotFinite { what, layer: p.mask + 1, row, col, value: v.into() })
         });
         let Some(found) = wrong else { return Ok(state) };
         let cause = format!("{found}; lower train.rate (now {:e})", self.job.config.rate);

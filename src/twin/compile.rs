@@ -121,6 +121,7 @@ impl System {
         for number in 1..=layers {
             limits::check(&self.errors.of(number), number, &self.grid, self.config.optics.distance.0)?;
         }
+        self.config.masks.check(layers)?;
         self.config.activation.compile()?;
         positive("input.phase_range (rad)", self.config.input.phase_range.0)?;
         if let SourceConfig::Gaussian { waist } = self.config.source {
@@ -264,7 +265,12 @@ impl System {
         }
         for (layer, e) in (1..).zip(&layers) {
             let draw = Draw { seed, layer };
-            let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
+            let kind = self.config.masks.kind_of(layer);
+            let mask = Modulator {
+                kind,
+                frozen: !self.config.masks.of(layer).trainable,
+                ..modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?
+            };
             let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
             hop.mask = Some(masks.len());
             // The last field is detected as it arrives.
@@ -274,7 +280,7 @@ impl System {
             }
             match pass {
                 ErrorPass::Registered(_) => error_masks.push(corrected(&mask, &hop)),
-                ErrorPass::Model => error_masks.push(Modulator::default()),
+                ErrorPass::Model => error_masks.push(Modulator { kind, ..Modulator::default() }),
                 ErrorPass::Forward | ErrorPass::Transposed => {}
             }
             hops.push(hop);

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivationConfig, LossConfig, Pair};
+use super::{ActivationConfig, LossConfig, MasksConfig, Pair};
 use crate::calibrate::Imperfections;
 use crate::optics::{Angle, Length, Method};
 
@@ -14,6 +14,8 @@ use crate::optics::{Angle, Length, Method};
 pub struct SystemConfig {
     /// `[optics]`.
     pub optics: OpticsConfig,
+    /// `[masks]`.
+    pub masks: MasksConfig,
     /// `[source]`.
     pub source: SourceConfig,
     /// `[input]`.

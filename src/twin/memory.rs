@@ -32,8 +32,9 @@ fn needed(config: &SystemConfig, padded: [usize; 2], layers: &[LayerErrors]) -> 
         factors += u64::from(e.modulator_aberration.is_some() || e.modulator_edge.is_some());
         factors += u64::from(e.camera_aberration.is_some() || e.camera_edge.is_some());
     }
-    // One mask's phase and two moments, single precision.
-    let masks = 12 * layers.len() as u64;
+    // One command and its two moments, single precision.
+    let kinds = (1..=layers.len()).map(|layer| config.masks.kind_of(layer));
+    let masks = kinds.map(|kind| if kind.has_amplitude() { 24 } else { 12 }).sum::<u64>();
     let targets = match config.loss {
         LossConfig::Mse { .. } => 4 * config.detectors.count() as u64,
         LossConfig::CrossEntropy { .. } => 0,

@@ -8,6 +8,7 @@ mod errors;
 mod hops;
 mod limits;
 mod loss;
+mod masks;
 mod memory;
 mod modulator;
 mod pair;
@@ -21,4 +22,5 @@ pub use config::{
 pub use detectors::Region;
 pub use errors::ConfigError;
 pub use loss::LossConfig;
+pub use masks::{LayerMask, MasksConfig};
 pub use pair::Pair;

@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Registration = 3,
 }
 
-/// The modulator of a layer. `wavelength` in the medium, metres.
+/// The phase modulator of a layer. `wavelength` in the medium, metres.
 pub(super) fn modulator(
     e: &LayerErrors,
     grid: &Grid,
@@ -46,17 +46,17 @@ pub(super) fn modulator(
             return Err(value(key(name), v, "must be above 0 and at most 1"));
         }
     }
-    // Two causes of unmodulated light: the modulator's zero order, and the gaps between pixels. Of the light that stays
-    // in the band of the grid, amplitude F is modulated and 1 - F is not; the pixel lattice sends the rest elsewhere.
-    let fill = e.fill_factor.unwrap_or(1.0);
-    let modulated = e.efficiency.unwrap_or(1.0) * fill.powi(2) / (fill.powi(2) + (1.0 - fill).powi(2));
+    // Of the light that stays in the band of the grid, amplitude F comes from the active part of the pixels and 1 - F from the
+    // gaps; the pixel lattice sends the rest elsewhere. A zero-order efficiency is the power that the active part leaves.
+    let active = e.fill_factor.unwrap_or(1.0) * e.efficiency.unwrap_or(1.0).sqrt();
     Ok(Modulator {
         levels: e.bits.map(|b| 1 << b),
         lut: lut(e, &key)?,
         crosstalk: crosstalk(e, &key)?,
-        leak: (1.0 - modulated).max(0.0).sqrt(),
+        leak: 1.0 - active,
         resample: resample(e, grid, &key)?,
         factor: factor(e, grid, wavelength, draw)?,
+        ..Modulator::default()
     })
 }
 
@@ -123,7 +123,7 @@ pub(super) fn flat_response(m: &Modulator, grid: &Grid) -> Option<Field> {
     if m.factor.is_none() && m.resample.is_none() && start == 0.0 && m.leak == 0.0 {
         return None;
     }
-    let response = Complex64::from_polar((1.0 - m.leak * m.leak).sqrt(), start) + m.leak;
+    let response = Complex64::from_polar(m.gain(), start) + m.leak;
     let mut field = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
         response * m.resample.as_ref().map_or(1.0, |a| coverage(a, [r, c], grid.shape()))
     });

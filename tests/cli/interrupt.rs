@@ -102,14 +102,22 @@ fn resume<'a>(device: &[&'a str]) -> Vec<&'a str> {
 
 /// Interrupts a run in one stage, its resumption in the other.
 fn interrupted_twice_equals(device: &[&str], reference: &Outcome) {
-    let train = tiny_args(device, &LONG);
+    interrupted_with(device, &LONG, |_| (), reference);
+}
+
+/// The same with other settings, in a folder with files.
+fn interrupted_with(device: &[&str], more: &[&str], files: fn(&Path), reference: &Outcome) {
+    let train = tiny_args(device, more);
     for _ in 0..ATTEMPTS {
         let dir = folder();
+        files(dir.path());
         let ran = interrupt(start(dir.path(), &train, "in-silico"));
         if checkpoint(dir.path(), "ffm").exists() {
             continue;
         }
         is_interrupted(&ran);
+        // What a run started from is in its folder.
+        let _gone = std::fs::remove_file(dir.path().join("plate.npy"));
         let ran = interrupt(start(dir.path(), &resume(device), "ffm"));
         if dir.path().join("run/DONE").exists() {
             continue;
@@ -133,6 +141,29 @@ fn interrupted_twice_equals(device: &[&str], reference: &Outcome) {
 #[test]
 fn a_run_interrupted_in_both_stages_ends_as_if_it_had_not_been() {
     interrupted_twice_equals(&CPU, reference());
+}
+
+#[test]
+fn the_same_with_complex_and_frozen_masks() {
+    let masks = [
+        "--set",
+        "masks.kind=complex",
+        "--set",
+        "masks.layer.2={trainable=false,file='plate.npy'}",
+        "--set",
+        "train.start=random",
+    ];
+    let more = [&LONG[..], &masks].concat();
+    let plate = |dir: &Path| {
+        let phases = ndarray::Array2::from_shape_fn((32, 32), |(r, c)| 0.01 * (r * r + 3 * c) as f32);
+        ffm_twin::io::write_real(&dir.join("plate.npy"), phases.view()).expect("a file");
+    };
+    let dir = folder();
+    plate(dir.path());
+    ffm(dir.path(), &tiny_args(&CPU, &more)).done();
+    let whole = Outcome::of(&dir.path().join("run"));
+    assert_eq!(whole.masks.len(), 17, "two layers, phase and amplitude, two stages, two formats; a start");
+    interrupted_with(&CPU, &more, plate, &whole);
 }
 
 #[test]

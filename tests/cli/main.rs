@@ -5,6 +5,7 @@ mod checkpoints;
 mod fleet;
 mod images;
 mod interrupt;
+mod masks;
 mod methods;
 mod propagate;
 mod settings;

@@ -11,7 +11,7 @@ use super::readout::{Detectors, Reading};
 use super::real::Real;
 use super::records::widen;
 use super::transform::{Transform, transform};
-use crate::engine::{Exposure, Program, Relay, Store};
+use crate::engine::{Exposure, Program, Quantity, Relay, Store};
 use crate::optics::Field;
 
 /// Samples whose gradients are summed apart: fixed, so that sums do not depend on the number of threads.
@@ -20,6 +20,9 @@ pub(super) const SLOTS: usize = 16;
 /// A hop with its arrays.
 pub(super) struct Hop<T> {
     pub(super) mask: Option<usize>,
+    /// Places of the gradients of the mask's phases and amplitudes, where these are trained.
+    pub(super) phase_gradient: Option<usize>,
+    pub(super) amplitude_gradient: Option<usize>,
     /// Whether the error comes to this mask here first: no later hop has it too.
     pub(super) mask_is_new: bool,
     pub(super) transfer: usize,
@@ -40,6 +43,10 @@ pub(super) struct Loaded<T: Real> {
     pub(super) hops: Vec<Hop<T>>,
     pub(super) responses: Vec<Response<T>>,
     pub(super) masks: Vec<Buffer<T>>,
+    /// What gradients of amplitudes are made of, one per entry of `masks`; empty where there are none.
+    pub(super) carriers: Vec<Buffer<T>>,
+    /// Which commands the amplitudes of a mask are.
+    pub(super) amplitudes: Vec<Option<usize>>,
     /// Where the masks of the error pass begin.
     pub(super) error_masks: usize,
     pub(super) detectors: Detectors,
@@ -61,6 +68,8 @@ impl<T: Real> Loaded<T> {
         let array = |a: &Option<std::sync::Arc<_>>| a.as_ref().map(|a| layout.complex(a));
         let hop = |(l, h): (usize, &crate::engine::Hop)| Hop {
             mask: h.mask,
+            phase_gradient: h.mask.and_then(|m| program.trained(m, Quantity::Phase)),
+            amplitude_gradient: h.mask.and_then(|m| program.trained(m, Quantity::Amplitude)),
             mask_is_new: program.hops[l + 1..].iter().all(|later| later.mask != h.mask),
             transfer: h.transfer,
             after: array(&h.after),
@@ -76,6 +85,12 @@ impl<T: Real> Loaded<T> {
             hops: program.hops.iter().enumerate().map(hop).collect(),
             responses: program.modulators().map(|m| Response::new(m, layout)).collect(),
             masks: vec![Buffer::zeros(2 * layout.pixels()); program.modulators().count()],
+            carriers: program
+                .carriers()
+                .iter()
+                .map(|&there| Buffer::zeros(if there { 2 * layout.pixels() } else { 0 }))
+                .collect(),
+            amplitudes: (0..program.masks.len()).map(|m| program.amplitude_of(m)).collect(),
             error_masks: program.first_error_mask(),
             detectors: Detectors::new(&program.readout, layout),
             sensor: program.camera.as_ref().map(Sensor::new),
@@ -175,6 +190,20 @@ impl<T: Real> Workspace<T> {
 /// Whether any field is activated.
 fn is_active(program: &Program) -> bool {
     program.hops.iter().any(|hop| hop.activation.is_some())
+}
+
+impl<T> Hop<T> {
+    /// Whether the error teaches something here.
+    pub(super) fn learns(&self) -> bool {
+        self.phase_gradient.is_some() || self.amplitude_gradient.is_some()
+    }
+}
+
+/// Places for the gradients of all arrays of commands; empty where these are not trained.
+pub(super) fn gradients<T: Real>(program: &Program, layout: Layout) -> Vec<Buffer<T>> {
+    let pixels = layout.pixels();
+    let parameters = program.parameters().into_iter();
+    parameters.map(|p| Buffer::zeros(if p.trained { pixels } else { 0 })).collect()
 }
 
 /// Sums of some samples' gradients and readings.

@@ -25,12 +25,11 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::{
-    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
-    Trace, Update, check,
+    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Parameter, Program, SetId, State,
+    Tally, Trace, Update, check,
 };
 use crate::device::noise::step_key;
 use crate::optics::Field;
-use buffer::Buffer;
 use loaded::{Loaded, SLOTS, Slot, Workspace};
 use modulator::Spare;
 pub use real::Real;
@@ -80,7 +79,7 @@ impl<T: Real> CpuEngine<T> {
         let mut sums = Exposure { data: vec![0.0; hops], error: vec![0.0; hops] };
         let (mut input, mut error) = (0.0, 0.0);
         let pixels = run.program.shape[0] * run.program.shape[1];
-        let mut gradients = vec![Buffer::zeros(run.loaded.layout.pixels()); run.program.masks.len()];
+        let mut gradients = loaded::gradients(&run.program, run.loaded.layout);
         for b in 0..batch.indices.len() {
             let ws = &mut *lock(&run.workspaces[0]);
             let power = run.loaded.encode(set, batch.indices[b], ws);
@@ -176,10 +175,12 @@ impl<T: Real> Run<T> {
     fn summed<V>(&self, samples: usize, narrow: impl Fn(f64) -> V) -> Vec<Array2<V>> {
         let layout = self.loaded.layout;
         let sum = |m: usize, at: usize| self.used(samples).iter().map(|s| s.gradients[m][at].wide()).sum();
-        let gradient = |m| {
-            Array2::from_shape_fn((layout.rows, layout.cols), |(r, c)| narrow(sum(m, layout.place(r, c))))
+        let gradient = |(m, p): (usize, &Parameter)| {
+            Array2::from_shape_fn((layout.rows, layout.cols), |(r, c)| {
+                narrow(if p.trained { sum(m, layout.place(r, c)) } else { 0.0 })
+            })
         };
-        (0..self.program.masks.len()).map(gradient).collect()
+        self.state.parameters.iter().enumerate().map(gradient).collect()
     }
 
     fn rebuild_masks(&mut self) {
@@ -199,12 +200,14 @@ impl<T: Real> Engine for CpuEngine<T> {
     fn memory_needed(&self, program: &Program, max_batch: usize) -> u64 {
         let complex = 2 * size_of::<T>();
         let pixels = transform::transform::<T>(program.shape, program.padded).layout().pixels();
-        let masks = program.masks.len() * pixels;
+        let parameters = program.parameters();
+        let trained = parameters.iter().filter(|p| p.trained).count();
         let padded = program.padded[0] * program.padded[1];
         let factors = check::pixel_arrays(program) * pixels * complex;
-        let slots = max_batch.min(SLOTS) * masks * size_of::<T>();
+        let slots = max_batch.min(SLOTS) * trained * pixels * size_of::<T>();
         let spare: usize = program.modulators().map(|m| Spare::<T>::bytes(m, pixels)).sum();
-        let state = masks * 3 * size_of::<f32>() + program.modulators().count() * pixels * complex + spare;
+        let arrays = program.modulators().count() + program.carriers().iter().filter(|there| **there).count();
+        let state = parameters.len() * pixels * 3 * size_of::<f32>() + arrays * pixels * complex + spare;
         let threads = self.pool.current_num_threads() * Workspace::<T>::bytes(program);
         (program.transfers.len() * padded * complex + factors + slots + state + threads) as u64
     }
@@ -215,19 +218,15 @@ impl<T: Real> Engine for CpuEngine<T> {
         check::host_memory(&self.info.name, needed)?;
         self.run = None;
         let loaded = Loaded::new(program);
-        let (layout, masks) = (loaded.layout, program.masks.len());
-        let slot = || Slot {
-            gradients: (0..masks).map(|_| Buffer::zeros(layout.pixels())).collect(),
-            loss: 0.0,
-            correct: 0,
-        };
+        let layout = loaded.layout;
+        let slot = || Slot { gradients: loaded::gradients(program, layout), loss: 0.0, correct: 0 };
         let mut run = Run {
             workspaces: (0..self.pool.current_num_threads())
                 .map(|_| Mutex::new(Workspace::new(program, &loaded)))
                 .collect(),
             slots: (0..max_batch.min(SLOTS)).map(|_| slot()).collect(),
             spare: spare(&loaded),
-            state: Arrays::zeros(masks, layout),
+            state: Arrays::start(program.parameters(), layout),
             program: program.clone(),
             loaded,
             max_batch,
@@ -264,7 +263,7 @@ impl<T: Real> Engine for CpuEngine<T> {
     fn set_state(&mut self, state: &State) -> Result<(), EngineError> {
         let run = self.run()?;
         check::state(state, &run.program)?;
-        run.state = Arrays::new(state, run.loaded.layout);
+        run.state = Arrays::new(state, run.program.parameters(), run.loaded.layout);
         let pool = &self.pool;
         if let Some(run) = &mut self.run {
             pool.install(|| run.rebuild_masks());
@@ -316,7 +315,8 @@ impl<T: Real> Engine for CpuEngine<T> {
     fn apply(&mut self, gradients: &[Array2<f32>], update: Update) -> Result<(), EngineError> {
         let run = self.run()?;
         check::gradients(gradients, &run.program)?;
-        for (to, from) in run.slots[0].gradients.iter_mut().zip(gradients) {
+        let given = run.slots[0].gradients.iter_mut().zip(gradients).zip(&run.state.parameters);
+        for ((to, from), _) in given.filter(|(_, p)| p.trained) {
             run.loaded.layout.write_real(from, to);
         }
         let pool = &self.pool;

@@ -10,6 +10,8 @@ use crate::engine::{Affine, Modulator};
 
 /// A modulator in the engine's precision.
 pub(super) struct Response<T> {
+    /// Whether there are amplitudes.
+    graded: bool,
     levels: Option<u32>,
     lut: Option<Vec<T>>,
     kernel: Vec<T>,
@@ -24,6 +26,7 @@ pub(super) struct Spare<T> {
     phases: Vec<T>,
     smoothed: Vec<T>,
     values: Vec<Complex<T>>,
+    carriers: Vec<Complex<T>>,
 }
 
 impl<T: Real> Spare<T> {
@@ -31,17 +34,20 @@ impl<T: Real> Spare<T> {
     pub(super) fn new(response: &Response<T>, pixels: usize) -> Self {
         let real = if response.looks_around() { pixels } else { 0 };
         let complex = if response.resample.is_some() { pixels } else { 0 };
+        let carriers = if response.graded { complex } else { 0 };
         Self {
             phases: vec![T::of(0.0); real],
             smoothed: vec![T::of(0.0); real],
             values: vec![Complex::zero(); complex],
+            carriers: vec![Complex::zero(); carriers],
         }
     }
 
     /// Bytes that [`Spare::new`] would take.
     pub(super) fn bytes(m: &Modulator, pixels: usize) -> usize {
         let real = if m.crosstalk.len() > 1 || m.resample.is_some() { 2 * pixels } else { 0 };
-        let complex = if m.resample.is_some() { pixels } else { 0 };
+        let arrays = if m.kind.has_amplitude() { 2 } else { 1 };
+        let complex = if m.resample.is_some() { arrays * pixels } else { 0 };
         real * size_of::<T>() + complex * size_of::<Complex<T>>()
     }
 }
@@ -49,10 +55,11 @@ impl<T: Real> Spare<T> {
 impl<T: Real> Response<T> {
     pub(super) fn new(m: &Modulator, layout: Layout) -> Self {
         Self {
+            graded: m.kind.has_amplitude(),
             levels: m.levels,
             lut: m.lut.as_ref().map(|l| l.iter().map(|&v| T::of(v)).collect()),
             kernel: m.crosstalk.iter().map(|&v| T::of(v)).collect(),
-            gain: T::of((1.0 - m.leak * m.leak).max(0.0).sqrt()),
+            gain: T::of(m.gain()),
             leak: T::of(m.leak),
             resample: m.resample,
             factor: m.factor.as_ref().map(|f| layout.complex(f)),
@@ -115,6 +122,69 @@ impl<T: Real> Response<T> {
             layout.darken(mask, b);
         };
         mask.par_chunks_mut(2 * block).zip(phases.par_chunks(block)).enumerate().for_each(one);
+    }
+
+    /// Mask and carrier of phases and amplitudes, all in the order of `layout`. No carrier is made where it has no room.
+    pub(super) fn apply_graded(
+        &self,
+        [phases, amplitudes]: [&[f32]; 2],
+        layout: Layout,
+        [mask, carrier]: [&mut [T]; 2],
+        spare: &mut Spare<T>,
+    ) {
+        let (cols, part) = (layout.cols, 2 * layout.block_pixels());
+        if self.looks_around() {
+            self.smooth(phases, layout, spare);
+        }
+        let Spare { phases: smooth, values, carriers, .. } = spare;
+        let pixel = |row: usize, x: usize| {
+            let at = layout.place(row, x);
+            let phase = match self.looks_around() {
+                true => smooth[row * cols + x],
+                false => self.respond(T::of(f64::from(phases[at]))),
+            };
+            let (c, s) = T::cos_sin(phase);
+            let carrier = Complex::new(self.gain * c, self.gain * s);
+            [carrier * self.grade(T::of(f64::from(amplitudes[at]))) + self.leak, carrier]
+        };
+        if self.resample.is_some() {
+            let rows = values.par_chunks_mut(cols).zip(carriers.par_chunks_mut(cols));
+            rows.enumerate().for_each(|(row, (values, carriers))| {
+                for (x, (value, carrier)) in values.iter_mut().zip(carriers).enumerate() {
+                    [*value, *carrier] = pixel(row, x);
+                }
+            });
+        }
+        let there = |row: usize, x: usize| match &self.resample {
+            Some(affine) => {
+                let one = |from| sample(from, [layout.rows, cols], affine, row, x);
+                [one(values), one(carriers)]
+            }
+            None => pixel(row, x),
+        };
+        // Dark rows of the last block are never written and stay zero.
+        let fill = |out: &mut [T], block: usize, which: usize| {
+            let first = block * layout.lanes;
+            for row in first..(first + layout.lanes).min(layout.rows) {
+                for x in 0..cols {
+                    let at = x * 2 * layout.lanes + row - first;
+                    let v = there(row, x)[which];
+                    (out[at], out[at + layout.lanes]) = (v.re, v.im);
+                }
+            }
+            if let Some(factor) = &self.factor {
+                super::pixelwise::multiply(layout.lanes, out, &factor[block * part..(block + 1) * part]);
+            }
+        };
+        mask.par_chunks_mut(part).enumerate().for_each(|(block, out)| fill(out, block, 0));
+        carrier.par_chunks_mut(part).enumerate().for_each(|(block, out)| fill(out, block, 1));
+    }
+
+    /// Amplitude after quantisation.
+    fn grade(&self, amplitude: T) -> T {
+        let Some(levels) = self.levels else { return amplitude };
+        let steps = T::of(f64::from(levels.max(2) - 1));
+        (amplitude * steps + T::of(0.5)).floor() / steps
     }
 
     /// Phases after look-up table and cross-talk, row-major, in `spare.phases`.

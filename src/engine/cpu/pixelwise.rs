@@ -25,6 +25,11 @@ pub(super) fn gather<T: Real>(
     by_lanes!(lanes, gather_lanes::<T>(e, mask, u, gradient, fresh))
 }
 
+/// `gradient += 2 Re(e carrier u)`; `fresh`: the gradient is written, not added to.
+pub(super) fn grade<T: Real>(lanes: usize, e: &[T], carrier: &[T], u: &[T], gradient: &mut [T], fresh: bool) {
+    by_lanes!(lanes, grade_lanes::<T>(e, carrier, u, gradient, fresh))
+}
+
 /// Mean of `|u|^2` over `pixels`, summed in `f64`.
 pub(super) fn mean_intensity<T: Real>(field: &[T], pixels: usize) -> f64 {
     field.chunks(512).map(squares).sum::<f64>() / pixels as f64
@@ -79,6 +84,21 @@ wide! {
                 (e[l], e[L + l]) = (re, im);
                 let old = if fresh { T::of(0.0) } else { g[l] };
                 g[l] = old + minus_two * (re * u[L + l] + im * u[l]);
+            }
+        }
+    }
+}
+
+wide! {
+    fn grade_lanes<T: Real, const L: usize>(e: &[T], carrier: &[T], u: &[T], gradient: &mut [T], fresh: bool) {
+        let two = T::of(2.0);
+        let fields = e.chunks_exact(2 * L).zip(carrier.chunks_exact(2 * L)).zip(u.chunks_exact(2 * L));
+        for (((e, c), u), g) in fields.zip(gradient.chunks_exact_mut(L)) {
+            for l in 0..L {
+                let re = e[l] * c[l] - e[L + l] * c[L + l];
+                let im = e[l] * c[L + l] + e[L + l] * c[l];
+                let old = if fresh { T::of(0.0) } else { g[l] };
+                g[l] = old + two * (re * u[l] - im * u[L + l]);
             }
         }
     }

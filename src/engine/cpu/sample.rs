@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::buffer::Buffer;
 use super::loaded::{Loaded, Workspace};
 use super::measure::{NoiseKey, measure};
-use super::pixelwise::{gather, mean_intensity, multiply};
+use super::pixelwise::{gather, grade, mean_intensity, multiply};
 use super::real::Real;
 use super::records::{shorten, widen};
 use crate::device::noise::{Pass, stage_word};
@@ -70,8 +70,8 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
     }
 }
 
-/// Error pass from `g` in `ws.source`; adds `-2 Im(E_l V_l)` to `gradients[mask]`, or writes it where the gradients are
-/// `fresh`. `powers` are the means of `|U_0|^2` and of `|g|^2`.
+/// Error pass from `g` in `ws.source`; adds `-2 Im(E_l V_l)`, and for amplitudes `2 Re(E_l C_l F_{l-1})`, to the gradients, or
+/// writes them where they are `fresh`. `powers` are the means of `|U_0|^2` and of `|g|^2`.
 pub(super) fn error_pass<T: Real>(
     p: &Loaded<T>,
     ws: &mut Workspace<T>,
@@ -80,6 +80,8 @@ pub(super) fn error_pass<T: Real>(
     gradients: &mut [Buffer<T>],
     fresh: bool,
 ) {
+    // Nothing is learned from an error in front of the first mask that is trained.
+    let Some(first) = p.hops.iter().position(|h| h.learns()) else { return };
     let last = p.hops.len() - 1;
     let [input_rms, error_rms] = powers.map(f64::sqrt);
     let quiet = noise.is_none();
@@ -90,8 +92,6 @@ pub(super) fn error_pass<T: Real>(
         let before = p.hops[last].error_before.as_ref().map(|b| &b[at.clone()]);
         send(p, block, &ws.source[at], before, &mut ws.work, &mut ws.scratch);
     }
-    // Nothing is learned from an error in front of the first mask.
-    let first = p.hops.iter().position(|h| h.mask.is_some()).unwrap_or(0);
     for (l, hop) in p.hops.iter().enumerate().skip(first).rev() {
         p.transform.columns(hop.error_transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.error[l] * error_rms;
@@ -114,7 +114,7 @@ pub(super) fn error_pass<T: Real>(
             // The unit between the hop before and this one, and the field that it saw.
             let unit = l.checked_sub(1).and_then(|before| p.hops[before].activation.as_ref());
             let u = if p.is_half(l) {
-                if hop.mask.is_some() || unit.is_some() {
+                if hop.learns() || unit.is_some() {
                     widen(&ws.halves[l][at.clone()], ws.units[l], &mut ws.recorded);
                 }
                 &ws.recorded[..]
@@ -123,7 +123,7 @@ pub(super) fn error_pass<T: Real>(
             };
             if let Some(m) = hop.mask {
                 let mask = &p.masks[p.error_masks + m][at.clone()];
-                let sent = match unit {
+                let sent = match unit.filter(|_| hop.learns()) {
                     Some(unit) => {
                         ws.activated.copy_from_slice(u);
                         unit.activate(p.layout.lanes, &mut ws.activated, input_rms);
@@ -131,9 +131,16 @@ pub(super) fn error_pass<T: Real>(
                     }
                     None => u,
                 };
-                // d_{l-1} = M E_l, and E_l V_l = (M E_l) F_{l-1}: one product serves both.
-                let gradient = &mut gradients[m][real_part(p, block)];
-                gather(p.layout.lanes, measured, mask, sent, gradient, fresh && hop.mask_is_new);
+                let (lanes, place, fresh) = (p.layout.lanes, real_part(p, block), fresh && hop.mask_is_new);
+                if let Some(k) = hop.amplitude_gradient {
+                    let carrier = &p.carriers[p.error_masks + m][at.clone()];
+                    grade(lanes, measured, carrier, sent, &mut gradients[k][place.clone()], fresh);
+                }
+                match hop.phase_gradient {
+                    // d_{l-1} = M E_l, and E_l V_l = (M E_l) F_{l-1}: one product serves both.
+                    Some(k) => gather(lanes, measured, mask, sent, &mut gradients[k][place], fresh),
+                    None => multiply(lanes, measured, mask),
+                }
                 if apart {
                     multiply(p.layout.lanes, rows, mask);
                 }

@@ -6,25 +6,28 @@ use super::loaded::{Loaded, Slot};
 use super::modulator::Spare;
 use super::real::{Real, wide};
 use super::state::Arrays;
-use crate::engine::Update;
+use crate::engine::{Quantity, Update};
 
 /// Pixels of one unit of parallel work.
 const CHUNK: usize = 4096;
 
-/// Sums the slots in their order and updates the phases.
+/// Sums the slots in their order and updates the commands that are trained.
 pub(super) fn apply<T: Real>(slots: &[Slot<T>], update: Update, state: &mut Arrays) {
-    for m in 0..state.phases.len() {
-        let chunks = state.phases[m]
+    for (m, parameter) in state.parameters.iter().enumerate().filter(|(_, p)| p.trained) {
+        let chunks = state.commands[m]
             .par_chunks_mut(CHUNK)
             .zip(state.first[m].par_chunks_mut(CHUNK))
             .zip(state.second[m].par_chunks_mut(CHUNK));
-        chunks.enumerate().for_each(|(k, ((phase, first), second))| {
-            let (start, n) = (k * CHUNK, phase.len());
+        chunks.enumerate().for_each(|(k, ((command, first), second))| {
+            let (start, n) = (k * CHUNK, command.len());
             let mut sums = [T::of(0.0); CHUNK];
             for slot in slots {
                 add(&mut sums[..n], &slot.gradients[m][start..start + n]);
             }
-            step(&Rule::new(update), &sums[..n], phase, first, second);
+            step(&Rule::new(update), &sums[..n], command, first, second);
+            if parameter.quantity == Quantity::Amplitude {
+                command.iter_mut().for_each(|a| *a = a.clamp(0.0, 1.0));
+            }
         });
     }
 }
@@ -88,10 +91,18 @@ wide! {
     }
 }
 
-/// Rebuilds all masks from the phases. `spare` holds scratch for each.
+/// Rebuilds all masks from the commands. `spare` holds scratch for each.
 pub(super) fn masks<T: Real>(p: &mut Loaded<T>, state: &Arrays, spare: &mut [Spare<T>]) {
-    let (layout, responses) = (p.layout, &p.responses);
-    p.masks.par_iter_mut().zip(spare).enumerate().for_each(|(m, (mask, spare))| {
-        responses[m].apply(&state.phases[m % state.phases.len()], layout, mask, spare);
+    let (layout, responses, amplitudes) = (p.layout, &p.responses, &p.amplitudes);
+    let each = p.masks.par_iter_mut().zip(&mut p.carriers).zip(spare).enumerate();
+    each.for_each(|(m, ((mask, carrier), spare))| {
+        let m_command = m % amplitudes.len();
+        let phases = &state.commands[m_command];
+        match amplitudes[m_command] {
+            None => responses[m].apply(phases, layout, mask, spare),
+            Some(k) => {
+                responses[m].apply_graded([phases, &state.commands[k]], layout, [mask, carrier], spare)
+            }
+        }
     });
 }

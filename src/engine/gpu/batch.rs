@@ -5,7 +5,7 @@ use ndarray::Array2;
 use num_complex::{Complex32, Complex64};
 use wgpu::Buffer;
 
-use crate::engine::{EngineError, Store};
+use crate::engine::{EngineError, Parameter, Store};
 use crate::optics::Field;
 
 use super::context::Context;
@@ -58,16 +58,21 @@ impl Ready<'_> {
         Ok(bytemuck::pod_collect_to_vec(&read[0]))
     }
 
-    /// Gradients of all masks after the error pass; waits for the device. Recorded fields are lost.
+    /// Gradients of all arrays of commands after the error pass, zero where these are not trained; waits for the device.
+    /// Recorded fields are lost.
     pub(super) fn read_gradients(&mut self) -> Result<Vec<Array2<f32>>, EngineError> {
-        let (masks, places) = (self.run.program.masks.len(), self.run.program.hops.len());
-        let mut gradients = Vec::with_capacity(masks);
-        for first in (0..masks).step_by(places) {
+        let (parameters, places) = (self.run.program.parameters(), self.run.program.hops.len());
+        let trained = parameters.iter().filter(|p| p.trained).count();
+        let mut read = Vec::with_capacity(trained);
+        for first in (0..trained).step_by(places) {
             self.submit(&[self.whole(Group::Gradients(first))])?;
-            let names = (1..=places.min(masks - first)).map(|l| format!("record{l}"));
-            gradients.extend(read_reals(self.context, self.run, names)?);
+            let names = (1..=places.min(trained - first)).map(|l| format!("record{l}"));
+            read.extend(read_reals(self.context, self.run, names)?);
         }
-        Ok(gradients)
+        let (mut read, [rows, cols]) = (read.into_iter(), self.run.layout.geometry.shape);
+        let or_zero = |p: &Parameter| p.trained.then(|| read.next()).flatten();
+        let all = parameters.iter().map(or_zero);
+        Ok(all.map(|g| g.unwrap_or_else(|| Array2::zeros((rows, cols)))).collect())
     }
 
     /// The fields `U_l` of a portion as they are recorded; waits for the device.

@@ -19,7 +19,7 @@ use super::layout::{Layout, check_limit};
 use super::plan::{LineOrder, Plan};
 use super::radices::lengths;
 use super::run::{Common, Group, Order, Run};
-use super::schedule::{Purpose, Rule};
+use super::schedule::{Purpose, Rule, is_second};
 use super::sheet::Sheets;
 use super::traffic::{PassTraffic, step_traffic};
 use super::upload::{image_bytes, narrow};
@@ -254,15 +254,13 @@ impl Engine for GpuEngine {
     fn set_state(&mut self, state: &State) -> Result<(), EngineError> {
         let (context, run) = self.run()?;
         check::state(state, &run.program)?;
-        for (name, arrays) in [("phases", &state.phases), ("first", &state.first), ("second", &state.second)]
-        {
-            for (m, array) in arrays.iter().enumerate() {
+        let commands: Vec<_> = state.commands().collect();
+        let [first, second] = [&state.first, &state.second].map(|moment| moment.iter().collect());
+        for (name, arrays) in [("command", commands), ("first", first), ("second", second)] {
+            for (k, array) in arrays.into_iter().enumerate() {
                 let values: Vec<f32> = array.iter().copied().collect();
-                context.queue.write_buffer(
-                    run.buffer(&format!("{name}{m}")),
-                    0,
-                    bytemuck::cast_slice(&values),
-                );
+                let buffer = run.buffer(&format!("{name}{k}"));
+                context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&values));
             }
         }
         run.submit(context, &[Order { group: Group::Masks, samples: (0, 1) }], Common::NONE, None)
@@ -270,9 +268,11 @@ impl Engine for GpuEngine {
 
     fn state(&mut self) -> Result<State, EngineError> {
         let (context, run) = self.run()?;
-        let masks = run.program.masks.len();
-        let all = |name: &str| read_reals(context, run, (0..masks).map(|m| format!("{name}{m}")));
-        Ok(State { phases: all("phases")?, first: all("first")?, second: all("second")? })
+        let parameters = run.program.parameters().len();
+        let all = |name: &str| read_reals(context, run, (0..parameters).map(|k| format!("{name}{k}")));
+        let mut phases = all("command")?;
+        let amplitudes = phases.split_off(run.program.masks.len());
+        Ok(State { phases, amplitudes, first: all("first")?, second: all("second")? })
     }
 
     fn masks(&mut self) -> Result<Vec<Field>, EngineError> {
@@ -308,10 +308,12 @@ impl Engine for GpuEngine {
     fn apply(&mut self, gradients: &[Array2<f32>], update: Update) -> Result<(), EngineError> {
         let (context, run) = self.run()?;
         check::gradients(gradients, &run.program)?;
-        for (m, gradient) in gradients.iter().enumerate() {
+        for (gradient, p) in gradients.iter().zip(run.program.parameters()).filter(|(_, p)| p.trained) {
             let values: Vec<f32> = gradient.iter().copied().collect();
-            let partial = run.buffer(&format!("partial{m}"));
-            context.queue.write_buffer(partial, 0, bytemuck::cast_slice(&values));
+            let partial = run.buffer(&format!("partial{}", p.mask));
+            let groups = if is_second(&run.program, p) { run.layout.portion.groups } else { 0 };
+            let at = (groups * run.layout.geometry.pixels() * 4) as u64;
+            context.queue.write_buffer(partial, at, bytemuck::cast_slice(&values));
         }
         let groups = [Group::Update(Rule::of(update)), Group::Masks];
         let orders = groups.map(|group| Order { group, samples: (0, 1) });

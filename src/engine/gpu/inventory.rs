@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::engine::{Loss, Program, Store};
+use crate::engine::{Loss, Program, Quantity, Store};
 use crate::optics::Field;
 
 use super::fft::twiddles;
@@ -116,14 +116,28 @@ pub(super) fn inventory<'a>(
     for (k, array) in arrays.iter().enumerate() {
         add(&format!("array{k}"), pixels * 8, Contents::Pixels(array));
     }
-    for m in 0..program.masks.len() {
-        for name in ["phases", "first", "second"] {
-            add(&format!("{name}{m}"), pixels * 4, Contents::Zero);
+    let parameters = program.parameters();
+    for (k, p) in parameters.iter().enumerate() {
+        let start = match p.quantity {
+            Quantity::Phase => Contents::Zero,
+            Quantity::Amplitude => Contents::Ones(pixels),
+        };
+        add(&format!("command{k}"), pixels * 4, start);
+        for name in ["first", "second"] {
+            add(&format!("{name}{k}"), pixels * 4, Contents::Zero);
         }
-        add(&format!("partial{m}"), portion.groups * pixels * 4, Contents::Zero);
     }
+    for m in 0..program.masks.len() {
+        // Sums of phases, then of amplitudes.
+        let sums = parameters.iter().filter(|p| p.trained && p.mask == m).count();
+        if sums > 0 {
+            add(&format!("partial{m}"), sums * portion.groups * pixels * 4, Contents::Zero);
+        }
+    }
+    let carriers = program.carriers();
     for (m, modulator) in program.modulators().enumerate() {
-        add(&format!("mask{m}"), pixels * 8, Contents::Zero);
+        // The mask, and its carrier where gradients need it.
+        add(&format!("mask{m}"), pixels * if carriers[m] { 16 } else { 8 }, Contents::Zero);
         if let Some(lut) = &modulator.lut {
             let turns: Vec<f32> = lut.iter().map(|phase| (phase / std::f64::consts::TAU) as f32).collect();
             add(&format!("lut{m}"), turns.len() * 4, Contents::Floats(turns));

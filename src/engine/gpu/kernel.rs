@@ -77,6 +77,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
             &["MEASURE"],
             &["MASK"],
             &["OPTICAL"],
+            &["FROZEN", "AMPLITUDE", "COMPLEX"],
             &["ONWARD", "ENCODED"],
             &["BEFORE"],
             &["PHASE"],
@@ -84,10 +85,20 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
             &ACTIVATIONS,
         ],
     ),
-    (Stage::Update, "update", include_str!("../../../shaders/update.wgsl"), &[&["ADAM", "TRACE"]]),
+    (
+        Stage::Update,
+        "update",
+        include_str!("../../../shaders/update.wgsl"),
+        &[&["ADAM", "TRACE"], &["BOUNDED"]],
+    ),
     (Stage::Command, "command", include_str!("../../../shaders/command.wgsl"), &[&["LEVELS"], &["LUT"]]),
     (Stage::Blur, "blur", include_str!("../../../shaders/blur.wgsl"), &[&["ROWWISE"]]),
-    (Stage::Mask, "mask", include_str!("../../../shaders/mask.wgsl"), &[&["RESAMPLE"], &["FACTOR"]]),
+    (
+        Stage::Mask,
+        "mask",
+        include_str!("../../../shaders/mask.wgsl"),
+        &[&["RESAMPLE"], &["FACTOR"], &["GRADED"], &["CARRIER"]],
+    ),
 ];
 
 pub(super) fn shared(name: &str) -> &'static str {
@@ -152,11 +163,14 @@ impl Kernel {
         if flags.iter().any(|f| ACTIVATIONS.contains(f)) {
             flags.insert("ACTIVE");
         }
-        let of_fields = ["MASK", "ACTIVE"];
-        if stage == Stage::ErrorRow
-            && !flags.contains("ENCODED")
-            && of_fields.iter().any(|f| flags.contains(f))
-        {
+        if flags.contains("AMPLITUDE") || flags.contains("COMPLEX") {
+            flags.insert("GRADED");
+        }
+        if flags.contains("AMPLITUDE") || flags.contains("FROZEN") {
+            flags.insert("UNPHASED");
+        }
+        let of_fields = flags.contains("ACTIVE") || flags.contains("MASK") && !flags.contains("FROZEN");
+        if stage == Stage::ErrorRow && !flags.contains("ENCODED") && of_fields {
             flags.insert("RECORDED");
         }
         let of_sheet = ["MEASURE", "ENCODED", "HALF", "ACTIVE"];

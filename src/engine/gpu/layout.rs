@@ -63,7 +63,7 @@ impl Layout {
         let schedule = Schedule::new(program, &self.geometry, &self.shared);
         let portions = max_batch.div_ceil(self.portion.samples);
         let passes = schedule.data(Purpose::Train).len() + schedule.error().len();
-        portions * passes + 1 + program.masks.len() + schedule.masks().len()
+        portions * passes + 1 + schedule.trained().len() + schedule.masks().len()
     }
 
     /// Bytes of all buffers.

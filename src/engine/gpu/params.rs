@@ -58,6 +58,8 @@ pub(super) struct Params {
     pub(super) active_b: f32,
     pub(super) active_c: f32,
     pub(super) active_d: f32,
+    pub(super) steps: f32,
+    pub(super) partial_from: u32,
 }
 
 impl Params {
@@ -95,8 +97,9 @@ impl Params {
     /// With the response of a modulator.
     pub(super) fn with_modulator(mut self, modulator: &Modulator) -> Self {
         self.levels = modulator.levels.unwrap_or(0) as f32;
+        self.steps = modulator.levels.map_or(0, |n| n.max(2) - 1) as f32;
         self.leak = modulator.leak as f32;
-        self.gain = (1.0 - modulator.leak * modulator.leak).max(0.0).sqrt() as f32;
+        self.gain = modulator.gain() as f32;
         self.lut = modulator.lut.as_ref().map_or(0, |lut| lut.len()) as u32;
         self.radius = modulator.crosstalk.len().saturating_sub(1) as u32;
         if let Some(affine) = modulator.resample {

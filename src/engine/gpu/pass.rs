@@ -36,6 +36,8 @@ pub(super) struct Pass {
     pub(super) activated: Option<usize>,
     /// Whether this is the first of a step to add to its gradient.
     pub(super) first_touch: bool,
+    /// Whether the gradient that is read lies behind another one.
+    pub(super) second: bool,
     /// Mask whose modulator the pass is told of.
     pub(super) modulator: Option<usize>,
 }
@@ -53,6 +55,7 @@ impl Pass {
             stored: None,
             activated: None,
             first_touch: false,
+            second: false,
             modulator: None,
         }
     }

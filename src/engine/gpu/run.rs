@@ -18,6 +18,7 @@ use super::params::{Params, SLOT};
 use super::pass::{Across, Pass};
 use super::schedule::{Purpose, Rule, Schedule};
 use super::timing::Timer;
+use super::upload::Contents;
 
 /// Submissions that may wait in the queue: enough to keep the device busy, few enough to bound memory.
 const AHEAD: usize = 4;
@@ -29,7 +30,7 @@ pub(super) enum Group {
     Error,
     StartFields,
     Update(Rule),
-    /// Gradients of as many masks from this one on as there are recorded fields, in the places of these.
+    /// Gradients of as many trained arrays of commands from this one on as there are recorded fields, in the places of these.
     Gradients(usize),
     Masks,
     Tally,
@@ -159,7 +160,8 @@ impl Run {
             });
         }
         for item in layout.items(program, self.max_batch) {
-            if let Some(bytes) = item.contents.bytes(&layout.geometry) {
+            let stays = matches!(item.contents, Contents::Ones(_));
+            if let Some(bytes) = item.contents.bytes(&layout.geometry).filter(|_| !stays) {
                 context.queue.write_buffer(self.buffer(&item.name), 0, &bytes);
             }
         }
@@ -320,6 +322,9 @@ impl Run {
         if let Some(m) = pass.modulator {
             params = self.program.modulators().nth(m).map_or(params, |it| params.with_modulator(it));
         }
+        if pass.second {
+            params.partial_from = self.layout.portion.groups as u32;
+        }
         if let Some(activation) = pass.activated.and_then(|hop| self.program.hops[hop].activation.as_ref()) {
             params = params.with_activation(activation);
         }
@@ -334,10 +339,10 @@ pub(super) fn passes(program: &Program, layout: &Layout, group: Group) -> Vec<Pa
         Group::Data(purpose) => schedule.data(purpose),
         Group::Error => schedule.error(),
         Group::StartFields => schedule.start_fields(),
-        Group::Update(rule) => (0..program.masks.len()).map(|m| schedule.update(m, rule)).collect(),
-        Group::Gradients(first) => (first..program.masks.len())
+        Group::Update(rule) => schedule.updates(rule),
+        Group::Gradients(first) => (schedule.trained().into_iter().skip(first))
             .zip(1..=program.hops.len())
-            .map(|(m, l)| schedule.gradient(m, l))
+            .map(|((_, parameter), l)| schedule.gradient(parameter, l))
             .collect(),
         Group::Masks => schedule.masks(),
         Group::Tally => vec![schedule.tally()],

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::device::noise::Pass as Light;
-use crate::engine::{Hop, Loss, Program, Relay, Store, Update};
+use crate::engine::{Hop, Loss, MaskKind, Parameter, Program, Quantity, Relay, Store, Update};
 
 use super::geometry::{Geometry, encode_flag, loss_flags};
 use super::inventory::SharedArrays;
@@ -161,10 +161,15 @@ impl<'a> Schedule<'a> {
         passes
     }
 
-    /// Error pass down to the first mask; nothing when there is none.
+    /// Whether anything of a hop's mask is trained.
+    fn learns(&self, hop: &Hop) -> bool {
+        hop.mask.is_some_and(|m| !self.program.masks[m].frozen)
+    }
+
+    /// Error pass down to the first mask that is trained; nothing when there is none.
     pub(super) fn error(&self) -> Vec<Pass> {
         let hops = &self.program.hops;
-        let Some(stop) = hops.iter().position(|h| h.mask.is_some()) else { return Vec::new() };
+        let Some(stop) = hops.iter().position(|h| self.learns(h)) else { return Vec::new() };
         let last = &hops[hops.len() - 1];
         let first = self
             .rows(Stage::ErrorFirst, Across::Samples)
@@ -185,7 +190,7 @@ impl<'a> Schedule<'a> {
     fn error_row(&self, l: usize, onward: bool) -> Pass {
         let hop = &self.program.hops[l];
         let camera = self.program.camera.is_some() && self.program.error_measured;
-        let measure = camera && (hop.mask.is_some() || !self.optical());
+        let measure = camera && (self.learns(hop) || !self.optical());
         let mut pass = self
             .rows(Stage::ErrorRow, Across::Groups)
             .optional("AFTER", "after", self.array(&hop.error.after))
@@ -201,11 +206,19 @@ impl<'a> Schedule<'a> {
             pass = pass.optional("BEFORE", "before", self.array(&self.program.hops[l - 1].error.before));
         }
         if let Some(m) = hop.mask {
+            pass = match (self.learns(hop), self.program.masks[m].kind) {
+                (false, _) => pass.flag(true, "FROZEN"),
+                (true, MaskKind::Phase) => pass,
+                (true, MaskKind::Amplitude) => pass.flag(true, "AMPLITUDE"),
+                (true, MaskKind::Complex) => pass.flag(true, "COMPLEX"),
+            };
+        }
+        if let Some(m) = hop.mask.filter(|_| self.learns(hop)) {
             pass = pass.uses("partial", format!("partial{m}"));
         }
         if l > 0 {
             let activation = self.program.hops[l - 1].activation.as_ref();
-            let reads = hop.mask.is_some() || activation.is_some();
+            let reads = self.learns(hop) || activation.is_some();
             return pass
                 .uses("record", format!("record{l}"))
                 .stored(reads && self.half(), l - 1)
@@ -224,32 +237,44 @@ impl<'a> Schedule<'a> {
         vec![pass]
     }
 
-    /// Gradient of a mask and what the rule makes of it.
-    pub(super) fn update(&self, m: usize, rule: Rule) -> Pass {
-        self.pixels(Stage::Update)
-            .flag(rule == Rule::Adam, "ADAM")
-            .uses("partial", format!("partial{m}"))
-            .uses("phases", format!("phases{m}"))
-            .uses("first_moment", format!("first{m}"))
-            .uses("second_moment", format!("second{m}"))
+    /// Arrays of commands that are trained, with their places in [`Program::parameters`].
+    pub(super) fn trained(&self) -> Vec<(usize, Parameter)> {
+        self.program.parameters().into_iter().enumerate().filter(|(_, p)| p.trained).collect()
     }
 
-    /// Gradient of a mask alone, in the place of a recorded field, which nobody needs after the error pass.
-    pub(super) fn gradient(&self, m: usize, record: usize) -> Pass {
-        self.pixels(Stage::Update)
-            .flag(true, "TRACE")
-            .uses("partial", format!("partial{m}"))
-            .uses("gradient", format!("record{record}"))
+    /// Gradients of all commands that are trained, and what the rule makes of them.
+    pub(super) fn updates(&self, rule: Rule) -> Vec<Pass> {
+        let update = |(k, p): (usize, Parameter)| {
+            self.of_gradient(p)
+                .flag(rule == Rule::Adam, "ADAM")
+                .flag(p.quantity == Quantity::Amplitude, "BOUNDED")
+                .uses("commands", format!("command{k}"))
+                .uses("first_moment", format!("first{k}"))
+                .uses("second_moment", format!("second{k}"))
+        };
+        self.trained().into_iter().map(update).collect()
+    }
+
+    /// A gradient alone, in the place of a recorded field, which nobody needs after the error pass.
+    pub(super) fn gradient(&self, parameter: Parameter, record: usize) -> Pass {
+        self.of_gradient(parameter).flag(true, "TRACE").uses("gradient", format!("record{record}"))
+    }
+
+    fn of_gradient(&self, p: Parameter) -> Pass {
+        let mut pass = self.pixels(Stage::Update).uses("partial", format!("partial{}", p.mask));
+        pass.second = is_second(self.program, p);
+        pass
     }
 
     /// From phases to complex masks.
     pub(super) fn masks(&self) -> Vec<Pass> {
-        let mut passes = Vec::new();
+        let (mut passes, carriers) = (Vec::new(), self.program.carriers());
         for (m, modulator) in self.program.modulators().enumerate() {
             let lut = modulator.lut.is_some().then(|| format!("lut{m}"));
+            let own = m % self.program.masks.len();
             let command = self
                 .pixels(Stage::Command)
-                .uses("phases", format!("phases{}", m % self.program.masks.len()))
+                .uses("phases", format!("command{own}"))
                 .flag(modulator.levels.is_some(), "LEVELS")
                 .optional("LUT", "lut", lut);
             let first = passes.len();
@@ -266,7 +291,13 @@ impl<'a> Schedule<'a> {
                 .pixels(Stage::Mask)
                 .uses("mask", format!("mask{m}"))
                 .flag(modulator.resample.is_some(), "RESAMPLE")
-                .optional("FACTOR", "factor", self.array(&modulator.factor));
+                .optional("FACTOR", "factor", self.array(&modulator.factor))
+                .optional(
+                    "GRADED",
+                    "amplitudes",
+                    self.program.amplitude_of(own).map(|k| format!("command{k}")),
+                )
+                .flag(carriers[m], "CARRIER");
             passes.push(mask);
             for pass in &mut passes[first..] {
                 pass.modulator = Some(m);
@@ -279,6 +310,11 @@ impl<'a> Schedule<'a> {
     pub(super) fn tally(&self) -> Pass {
         Pass::new(Stage::Tally, 1, Across::One)
     }
+}
+
+/// Whether the sums of a gradient lie behind those of the same mask's phases.
+pub(super) fn is_second(program: &Program, p: Parameter) -> bool {
+    p.quantity == Quantity::Amplitude && program.masks[p.mask].kind == MaskKind::Complex
 }
 
 fn mask_name(hop: &Hop) -> Option<String> {
@@ -349,9 +385,10 @@ mod tests {
             let schedule = Schedule::new(&program, &geometry, &shared);
             let mut passes = [schedule.data(Purpose::Train), schedule.error(), schedule.masks()].concat();
             passes.extend(schedule.start_fields());
-            passes.extend([schedule.update(0, Rule::Adam), schedule.tally()]);
+            passes.extend(schedule.updates(Rule::Adam));
+            passes.push(schedule.tally());
             assert!(passes.iter().all(|pass| pass.wide <= MOST_GROUPS), "{passes:?}");
-            let update = schedule.update(0, Rule::Adam);
+            let update = &schedule.updates(Rule::Adam)[0];
             let spare = update.wide * update.planes * FLAT_THREADS - side * side;
             assert!(spare < update.planes * FLAT_THREADS, "{update:?}");
         }

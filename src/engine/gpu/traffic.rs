@@ -50,7 +50,8 @@ fn traffic(
     let (mut reads, mut writes) = (0, 0);
     for binding in &kernel.bindings {
         let bytes = (per_sample(pass, &binding.name, geometry) * batch
-            + shared(&binding.name, geometry, portion.groups) * dispatches) as u64;
+            + shared(&binding.name, geometry, portion.groups) * arrays(pass, &binding.name) * dispatches)
+            as u64;
         match binding.access {
             Access::Read => reads += bytes,
             Access::Uniform => {}
@@ -68,7 +69,7 @@ fn traffic(
 fn in_place(pass: &Pass, name: &str) -> bool {
     match name {
         "work" => matches!(pass.stage, Stage::Column | Stage::RowMiddle | Stage::ErrorRow),
-        "phases" | "first_moment" | "second_moment" => true,
+        "commands" | "first_moment" | "second_moment" => true,
         "partial" => !pass.first_touch,
         _ => false,
     }
@@ -87,6 +88,17 @@ fn per_sample(pass: &Pass, name: &str, geometry: &Geometry) -> usize {
     }
 }
 
+/// Arrays in a buffer that samples share: masks may have a carrier, and sums of gradients a second part.
+fn arrays(pass: &Pass, name: &str) -> usize {
+    let has = |flags: &[&str]| flags.iter().any(|f| pass.flags.contains(f));
+    match (pass.stage, name) {
+        (Stage::ErrorRow, "mask") if has(&["AMPLITUDE", "COMPLEX"]) => 2,
+        (Stage::ErrorRow, "partial") if has(&["COMPLEX"]) => 2,
+        (Stage::Mask, "mask") if has(&["CARRIER"]) => 2,
+        _ => 1,
+    }
+}
+
 /// Bytes of an array that samples share.
 fn shared(name: &str, geometry: &Geometry, groups: usize) -> usize {
     let pixels = geometry.pixels();
@@ -94,8 +106,8 @@ fn shared(name: &str, geometry: &Geometry, groups: usize) -> usize {
         "transfer" => geometry.transfer() * 8,
         "mask" | "after" | "before" | "factor" | "source" => pixels * 8,
         "partial" => groups * pixels * 4,
-        "map" | "targets" | "phases" | "first_moment" | "second_moment" | "turns" | "blurred"
-        | "gradient" => pixels * 4,
+        "map" | "targets" | "phases" | "commands" | "amplitudes" | "first_moment" | "second_moment"
+        | "turns" | "blurred" | "gradient" => pixels * 4,
         _ => 0,
     }
 }

@@ -16,6 +16,8 @@ const LONGEST_RUN: usize = 32;
 pub(super) enum Contents<'a> {
     /// Zeros.
     Zero,
+    /// So many ones, to begin with: what is there later stays when another program takes its place.
+    Ones(usize),
     /// A complex array of the size of the field, row-major.
     Pixels(&'a Field),
     /// A transfer function, blocked, with the `1 / (Mr Mc)` of the inverse transform folded in.
@@ -35,6 +37,7 @@ impl Contents<'_> {
     pub(super) fn bytes(&self, geometry: &Geometry) -> Option<Vec<u8>> {
         let bytes = match self {
             Self::Zero => return None,
+            Self::Ones(count) => cast_slice(&vec![1.0_f32; *count]).to_vec(),
             Self::Pixels(field) => cast_slice(&narrow(field)).to_vec(),
             Self::Transfer(field) => cast_slice(&blocked(field, geometry)).to_vec(),
             Self::Source(input) => {

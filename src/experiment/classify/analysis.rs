@@ -1,6 +1,6 @@
 //! What is found out about a finished run: cosines, likeness of fields, examples.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis, concatenate};
 
 use super::stages::{Deployed, Programs};
 use crate::data::DataSet;
@@ -133,7 +133,7 @@ fn gradients(
         let batch = Batch::whole(set, &indices, experiment.seed, ANALYSIS_STEP);
         if estimated {
             let (labels, c) = (&data.train.labels, experiment.train.perturbation);
-            let found = train::estimate(engine, &ffm.state, batch, labels, c)?;
+            let found = train::estimate(engine, &program.parameters(), &ffm.state, batch, labels, c)?;
             return Ok(found.gradients.iter().map(|g| g.mapv(f64::from)).collect());
         }
         Ok(engine.trace(batch)?.gradients)
@@ -142,7 +142,22 @@ fn gradients(
     let used = if programs.method.is_physical() { &programs.twin } else { &programs.ideal };
     let measured = gradient(used, programs.method == Method::Spsa)?;
     let truth = gradient(&programs.truth, false)?;
-    Ok(gradient_cosine(&measured, &truth)?)
+    let masks = programs.twin.masks.len();
+    let parameters = programs.twin.parameters();
+    // All commands of a mask make one array; masks that are not trained have no direction to compare.
+    let of_masks = |gradients: &[Array2<f64>]| -> Vec<Array2<f64>> {
+        let of = |m| gradients.iter().zip(&parameters).filter(move |(_, p)| p.trained && p.mask == m);
+        let join = |m| {
+            let parts: Vec<_> = of(m).map(|(g, _)| g.view()).collect();
+            concatenate(Axis(0), &parts).expect("gradients of a mask have its size")
+        };
+        (0..masks).filter(|&m| !programs.twin.masks[m].frozen).map(join).collect()
+    };
+    let found = gradient_cosine(&of_masks(&measured), &of_masks(&truth))?;
+    let mut layers = found.layers.into_iter();
+    let layer = |m: usize| if programs.twin.masks[m].frozen { None } else { layers.next() };
+    let layers = (0..masks).map(layer).map(|cosine| cosine.unwrap_or(f64::NAN)).collect();
+    Ok(GradientCosine { layers, ..found })
 }
 
 /// Output intensity, scores and class of some test images.

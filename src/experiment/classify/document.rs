@@ -7,6 +7,7 @@ use super::stages::Programs;
 use super::summary::Course;
 use crate::calibrate::{Aberration, CameraConfig, LayerErrors};
 use crate::data::DataSet;
+use crate::engine::{Parameter, Quantity};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::metrics::Confusion;
@@ -56,7 +57,7 @@ pub(super) fn report(
             ffm: analysis.ssim_ffm,
             samples: analysis.compared,
         }),
-        masks: masks(found),
+        masks: masks(programs, found),
         detectors: detectors(programs),
         examples: analysis.examples.iter().map(|e| example(data, e.index, &e.outputs)).collect(),
         optics: optics(experiment, programs)?,
@@ -101,10 +102,27 @@ fn picture<T: Copy>(a: &Array2<T>, kind: PictureKind, value: impl Fn(T) -> f32) 
     Picture { rows: a.nrows(), cols: a.ncols(), values: a.iter().map(|v| value(*v)).collect(), kind }
 }
 
-fn masks(found: &Found) -> Vec<LayerMasks> {
-    let phase = |a: &Array2<f32>| picture(a, PictureKind::Phase, |v| v);
-    let pairs = found.ideal.state.phases.iter().zip(&found.ffm.state.phases);
-    pairs.map(|(ideal, ffm)| LayerMasks { ideal: phase(ideal), ffm: phase(ffm) }).collect()
+fn masks(programs: &Programs, found: &Found) -> Vec<LayerMasks> {
+    let parameters = programs.twin.parameters();
+    let pairs = found.ideal.state.commands().zip(found.ffm.state.commands());
+    let mut shown: Vec<_> = parameters
+        .iter()
+        .zip(pairs)
+        .filter(|(p, _)| p.quantity == Quantity::Amplitude || programs.twin.masks[p.mask].kind.has_phase())
+        .collect();
+    // Phase and amplitude of a layer side by side.
+    shown.sort_by_key(|(p, _)| p.mask);
+    let view = |(p, (ideal, ffm)): (&Parameter, (&Array2<f32>, &Array2<f32>))| {
+        let (kind, what) = match p.quantity {
+            Quantity::Phase => (PictureKind::Phase, ""),
+            Quantity::Amplitude => (PictureKind::Transmission, ", amplitude"),
+        };
+        let state = if programs.twin.masks[p.mask].frozen { ", frozen" } else { "" };
+        let name = format!("Layer {}{what}{state}", p.mask + 1);
+        let [ideal, ffm] = [ideal, ffm].map(|a| picture(a, kind, |v| v));
+        LayerMasks { name, ideal, ffm }
+    };
+    shown.into_iter().map(view).collect()
 }
 
 fn detectors(programs: &Programs) -> Vec<Detector> {

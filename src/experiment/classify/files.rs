@@ -7,6 +7,7 @@ use super::document;
 use super::stages::Programs;
 use super::summary::{Course, Likeness, Shares, Summary, Trainings};
 use crate::data::DataSet;
+use crate::engine::{Program, Quantity, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::{self, Records, RunDir};
 use crate::report;
@@ -55,9 +56,7 @@ pub(super) fn write_results(
 ) -> Result<Summary, RunError> {
     let stages = [(Method::InSilico, &found.ideal.state), (programs.method, &found.ffm.state)];
     for (stage, state) in stages {
-        for (k, phase) in state.phases.iter().enumerate() {
-            write_mask(dir, stage.name(), k + 1, phase)?;
-        }
+        write_masks(dir, stage.name(), &programs.twin, state)?;
     }
     let document = document::report(dir, experiment, data, programs, found, &analysis, command)?;
     dir.write("report.html", report::render_classification(&document)?.as_bytes())?;
@@ -101,11 +100,26 @@ pub(super) fn write_results(
     Ok(summary)
 }
 
-/// A mask as radians (npy) and as a bitmap for a modulator (256 levels in 2 pi).
-fn write_mask(dir: &RunDir, stage: &str, layer: usize, phase: &Array2<f32>) -> Result<(), RunError> {
-    let name = format!("masks/{stage}-layer-{layer}");
-    io::write_real(&dir.file(&format!("{name}.npy")), phase.view())?;
-    let bitmap = io::modulator_bitmap(phase.view());
-    dir.write(&format!("{name}.png"), &io::png_gray8(&bitmap)?)?;
+/// Masks as numbers (npy) and as bitmaps for a modulator: phases in radians (256 levels in 2 pi), amplitude transmissions 0 to 1
+/// (256 levels).
+fn write_masks(dir: &RunDir, stage: &str, program: &Program, state: &State) -> Result<(), RunError> {
+    let write = |name: &str, values: &Array2<f32>, bitmap: Array2<u8>| -> Result<(), RunError> {
+        io::write_real(&dir.file(&format!("{name}.npy")), values.view())?;
+        dir.write(&format!("{name}.png"), &io::png_gray8(&bitmap)?)?;
+        Ok(())
+    };
+    for (values, p) in state.commands().zip(program.parameters()) {
+        let name = format!("masks/{stage}-layer-{}", p.mask + 1);
+        match p.quantity {
+            Quantity::Phase if program.masks[p.mask].kind.has_phase() => {
+                write(&name, values, io::modulator_bitmap(values.view()))?;
+            }
+            // The phase of a mask that sets amplitudes only is 0.
+            Quantity::Phase => {}
+            Quantity::Amplitude => {
+                write(&format!("{name}-amplitude"), values, io::amplitude_bitmap(values.view()))?;
+            }
+        }
+    }
     Ok(())
 }

@@ -4,8 +4,10 @@ mod analysis;
 mod document;
 mod files;
 mod stages;
+mod starts;
 mod summary;
 
 pub(crate) use files::best_name;
 pub use stages::{Classification, Ended, Retested, Watch, classify, error_pass, retest};
+pub use starts::start_state;
 pub use summary::{Course, Likeness, Shares, Summary, Trainings};

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::analysis;
 use super::files::{self, Metrics};
+use super::starts::start_state;
 use super::summary::Summary;
 use crate::data::DataSet;
 use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
@@ -206,7 +207,7 @@ impl Context<'_> {
         let path = self.dir.checkpoint(name);
         let from = match path.exists() {
             true => load_checkpoint(&path, program)?,
-            false => self.fresh(program),
+            false => Checkpoint::fresh(start_state(self.experiment, program, Some(self.dir))?),
         };
         let config = &self.experiment.train;
         let begins = config.ending(&from.rows).is_none();
@@ -255,12 +256,6 @@ impl Context<'_> {
         Ok(Outcome { state, exposure, evaluation, epoch, ..outcome })
     }
 
-    fn fresh(&self, program: &Program) -> Checkpoint {
-        let (start, seed) = (self.experiment.train.start, self.experiment.seed);
-        let phases = train::initial_phases(start, program.shape, program.masks.len(), seed);
-        Checkpoint::fresh(State::fresh(phases))
-    }
-
     fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
         let (_, test) = self.load(program)?;
         deploy(self.engine, program, state, &self.data.train, (test, &self.data.test.labels), self.experiment)
@@ -270,7 +265,7 @@ impl Context<'_> {
 /// A checkpoint whose masks are those of a program.
 fn load_checkpoint(path: &Path, program: &Program) -> Result<Checkpoint, TrainError> {
     let checkpoint = Checkpoint::load(path)?;
-    checkpoint.check(path, program.masks.len(), program.shape)?;
+    checkpoint.check(path, program)?;
     Ok(checkpoint)
 }
 
