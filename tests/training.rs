@@ -114,6 +114,18 @@ fn recorded_rates(run: &Run, stage: &str) -> Vec<f64> {
 }
 
 #[test]
+fn a_drifting_bench_resumes_to_the_same_bits() {
+    let drift = "imperfections.drift={ every = 2, tested_at = [20], shift = { walk = '9 um', steps = 10 }, \
+                 modulator_aberration = { walk = 0.6, amplitude = 0.3, steps = 10 } }";
+    for more in [["train.start=calibrated", "train.keep=last"], ["train.start=flat", "train.keep=best"]] {
+        let run =
+            interruptions_change_nothing(&[drift, "train.epochs=3", "train.rate=0.05", more[0], more[1]]);
+        assert_eq!(run.summary.drift.len(), 5);
+        assert_eq!(run.retested.trained, run.summary.accuracy.trained);
+    }
+}
+
+#[test]
 fn a_warm_cosine_resumes_to_the_same_bits_and_is_recorded() {
     let schedule = r#"train.schedule={kind="cosine", final=0.1, warmup=7}"#;
     let run = interruptions_change_nothing(&[schedule, "train.epochs=3", "train.rate=0.05"]);

@@ -49,6 +49,9 @@ impl Watch for Progress {
         let what = match method {
             Method::InSilico => "(a) training in silico on the ideal model".to_owned(),
             Method::InSilicoRobust => "(c) training in silico under random misalignment".to_owned(),
+            Method::InSilicoCalibrated => {
+                "training in silico on the calibrated twin of bench step 0".to_owned()
+            }
             method => format!("(c) training by {} on the imperfect twin", method.title()),
         };
         self.line(&format!("{what}, {epochs} epochs"));

@@ -24,8 +24,8 @@ mod validate;
 
 pub use error::ReportError;
 pub use model::{
-    ClassificationReport, Detector, Epoch, Example, Fact, Fidelity, History, Imperfection, LayerMasks,
-    Optics, Output, Training,
+    ClassificationReport, Detector, DriftPoint, Epoch, Example, Fact, Fidelity, History, Imperfection,
+    LayerMasks, Optics, Output, Training,
 };
 pub use page::render_classification;
 pub use picture::{Picture, PictureKind};

@@ -10,7 +10,7 @@ use super::plates::{ExampleView, MaskView};
 use super::setup::{Imperfections, optics};
 use super::summary::{self, Row};
 use super::validate::validate;
-use super::{ClassificationReport, Epoch, Fact, ReportError};
+use super::{ClassificationReport, DriftPoint, Epoch, Fact, ReportError};
 use crate::metrics::Confusion;
 
 /// CSS classes of the three systems, in the order of [`summary::systems`].
@@ -34,6 +34,7 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         gradient: report.gradient.as_ref().map(|g| Cosines::new(g.total, &g.layers)),
         loss: loss_chart(report),
         accuracy: accuracy_chart(report),
+        drift: drift_chart(report),
         courses: [&report.in_silico_training, &report.ffm_training].map(summary::course),
         matrices: matrices(report),
         masks: report.masks.iter().map(MaskView::new).collect::<Result<_, _>>()?,
@@ -62,6 +63,8 @@ struct Page<'a> {
     gradient: Option<Cosines>,
     loss: LineChart,
     accuracy: LineChart,
+    /// Where the bench drifts.
+    drift: Option<LineChart>,
     /// In silico, third stage.
     courses: [String; 2],
     matrices: [MatrixView<'a>; 3],
@@ -176,6 +179,24 @@ fn accuracy_chart(report: &ClassificationReport) -> LineChart {
     LineChart::new("Accuracy after every epoch", "epoch", "accuracy / %", &series, vec![level])
 }
 
+/// Accuracy against bench steps.
+fn drift_chart(report: &ClassificationReport) -> Option<LineChart> {
+    type Column = fn(&DriftPoint) -> Option<f64>;
+    let columns: [(&str, &str, Column); 3] = [
+        ("deployed test", "trained on the ideal model", |p| Some(p.in_silico)),
+        ("ideal test", "trained on the calibrated twin of bench step 0", |p| Some(p.calibrated)),
+        ("ffm test", &report.method, |p| p.trained),
+    ];
+    let series = columns.map(|(class, name, value)| Series {
+        class: class.into(),
+        name: name.into(),
+        points: report.drift.iter().filter_map(|p| Some((p.step as f64, 100.0 * value(p)?))).collect(),
+    });
+    let title = "Test accuracy as the bench drifts";
+    (!report.drift.is_empty())
+        .then(|| LineChart::new(title, "bench step", "accuracy / %", &series, Vec::new()))
+}
+
 /// A confusion matrix with its caption.
 struct MatrixView<'a> {
     class: &'static str,
@@ -244,9 +265,10 @@ mod tests {
         report.fidelity = None;
         report.masks.clear();
         report.examples.clear();
+        report.drift.clear();
         report.imperfections.clear();
         let html = render_classification(&report).expect("renders");
-        for id in ["id=\"masks\"", "id=\"examples\"", "href=\"#masks\"", "SSIM"] {
+        for id in ["id=\"masks\"", "id=\"drift\"", "id=\"examples\"", "href=\"#masks\"", "SSIM"] {
             assert!(!html.contains(id), "{id}");
         }
     }

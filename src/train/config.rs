@@ -125,6 +125,8 @@ pub enum Start {
     Flat,
     /// Uniform in 0..2 pi.
     Random,
+    /// Of the third stage: those trained on the calibrated twin of bench step 0. Stages before it start flat.
+    Calibrated,
 }
 
 impl TrainConfig {

@@ -25,7 +25,7 @@ pub use perturb::{Estimate, estimate};
 pub use sampler::{epoch_order, initial_phases};
 pub use schedule::Schedule;
 pub use trainer::{
-    EpochRow, Job, Observer, Outcome, Redraw, StepNews, evaluation_key, measure_exposure, train,
+    EpochRow, Job, Moving, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train,
 };
 
 use crate::engine::EngineError;

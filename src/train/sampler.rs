@@ -29,7 +29,7 @@ pub fn epoch_order(seed: u64, epoch: usize, n: usize) -> Vec<u32> {
 /// First phases of `layers` masks, radians.
 pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
     let one = |layer: usize| match start {
-        Start::Flat => Array2::zeros((shape[0], shape[1])),
+        Start::Flat | Start::Calibrated => Array2::zeros((shape[0], shape[1])),
         Start::Random => {
             let mut rng = generator(seed, PHASES + layer as u64);
             Array2::from_shape_simple_fn((shape[0], shape[1]), || TAU * rng.random::<f32>())

@@ -21,8 +21,8 @@ pub struct Job<'a> {
     pub config: &'a TrainConfig,
     /// How gradients are obtained, as far as the program does not say it.
     pub method: Method,
-    /// Where misalignment is drawn anew every [`TrainConfig::redraw`] steps.
-    pub redraw: Option<Redraw<'a>>,
+    /// Where the system changes while it is trained.
+    pub moving: Option<Moving<'a>>,
     /// Seed of shuffling and noise.
     pub seed: u64,
     /// The program that the engine has loaded.
@@ -41,8 +41,17 @@ pub struct Job<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// Compiles the program of draw `n` of the misalignment.
-pub type Redraw<'a> = &'a dyn Fn(u64) -> Result<Program, TrainError>;
+/// A system that changes while it is trained: a bench that drifts, a model that is drawn anew.
+#[derive(Clone, Copy)]
+pub struct Moving<'a> {
+    /// Steps between two of its states.
+    pub every: u64,
+    /// Compiles state `n`; all have the structure of [`Job::program`].
+    pub compile: &'a dyn Fn(u64) -> Result<Program, TrainError>,
+    /// Whether it is a bench that moves on by itself: then tests and exposures meet it as it is at their step. Otherwise
+    /// they meet what was trained on last.
+    pub bench: bool,
+}
 
 /// News after some steps.
 #[derive(Clone, Copy, Debug)]
@@ -161,8 +170,8 @@ struct Loop<'a> {
     saved: Instant,
     /// Steps done at the last checkpoint.
     kept: u64,
-    /// The misalignment that the engine has.
-    drawn: Option<u64>,
+    /// The state of a moving system that the engine has, and its program.
+    moved: Option<(u64, Program)>,
     /// A state that was read from the device but not saved.
     held: Option<Checkpoint>,
     /// What was taken before this run began; samples and training time since are added as they come.
@@ -188,7 +197,7 @@ impl<'a> Loop<'a> {
             begun: now,
             saved: now,
             kept,
-            drawn: None,
+            moved: None,
             held: None,
             effort: from.effort,
         })
@@ -271,13 +280,7 @@ impl<'a> Loop<'a> {
 
     /// One update.
     fn step(&mut self, batch: Batch<'_>, update: Update) -> Result<(), TrainError> {
-        if let Some(redraw) = self.job.redraw {
-            let draw = batch.step / self.job.config.redraw;
-            if self.drawn != Some(draw) {
-                self.engine.replace(&redraw(draw)?)?;
-                self.drawn = Some(draw);
-            }
-        }
+        self.move_to(batch.step)?;
         if self.job.method != Method::Spsa {
             return Ok(self.engine.train(batch, update)?);
         }
@@ -289,14 +292,35 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
+    /// Gives the engine the state of a moving system at a step.
+    fn move_to(&mut self, step: u64) -> Result<(), TrainError> {
+        let Some(moving) = self.job.moving else { return Ok(()) };
+        let state = step / moving.every;
+        if self.moved.as_ref().is_none_or(|(known, _)| *known != state) {
+            let program = (moving.compile)(state)?;
+            self.engine.replace(&program)?;
+            self.moved = Some((state, program));
+        }
+        Ok(())
+    }
+
+    /// The same for a bench, which moves on without being trained.
+    fn wait_until(&mut self, step: u64) -> Result<(), TrainError> {
+        match self.job.moving {
+            Some(moving) if moving.bench => self.move_to(step),
+            _ => Ok(()),
+        }
+    }
+
     /// Exposure times for the masks as they are now, as a lab sets them before it records.
     fn expose(&mut self, order: &[u32]) -> Result<(), TrainError> {
         if self.job.program.camera.is_none() {
             return Ok(());
         }
+        self.wait_until(self.at.step)?;
         let samples = &order[..order.len().min(EXPOSURE_SAMPLES)];
-        let exposure =
-            measure_exposure(self.job.program, self.job.train_images, samples, &self.engine.state()?)?;
+        let program = self.moved.as_ref().map_or(self.job.program, |(_, program)| program);
+        let exposure = measure_exposure(program, self.job.train_images, samples, &self.engine.state()?)?;
         self.engine.set_exposure(&exposure)?;
         self.exposure = Some(exposure);
         Ok(())
@@ -358,6 +382,7 @@ impl<'a> Loop<'a> {
     }
 
     fn test(&mut self) -> Result<Evaluation, TrainError> {
+        self.wait_until(self.at.step)?;
         let key = evaluation_key(self.job.seed, self.at.step);
         Ok(evaluate(self.engine, self.job.test, self.job.test_labels, self.job.config.batch, key)?)
     }

@@ -12,7 +12,7 @@ use super::limits;
 use super::loss::LossConfig;
 use super::memory;
 use super::modulator::{self, Draw};
-use crate::calibrate::{self, Aberration, CameraConfig, Imperfections, LayerErrors};
+use crate::calibrate::{self, Aberration, CameraConfig, Drift, Imperfections, LayerErrors};
 use crate::device::noise;
 use crate::engine::{
     Camera, Encoding, EngineError, Input, Loss, Modulator, Program, Readout, Relay, Scoring, Store,
@@ -121,6 +121,7 @@ impl System {
         for number in 1..=layers {
             limits::check(&self.errors.of(number), number, &self.grid, self.config.optics.distance.0)?;
         }
+        self.check_drift(self.errors.drift.as_ref())?;
         self.config.activation.compile()?;
         positive("input.phase_range (rad)", self.config.input.phase_range.0)?;
         if let SourceConfig::Gaussian { waist } = self.config.source {
@@ -178,6 +179,15 @@ impl System {
         self.errors.of(layer)
     }
 
+    /// What moves on the bench, if anything does.
+    pub fn drift(&self) -> Option<&Drift> {
+        self.errors.drift.as_ref()
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The camera of the twin, if it has one.
     pub fn camera(&self) -> Option<&CameraConfig> {
         self.errors.camera.as_ref()
@@ -194,7 +204,7 @@ impl System {
     /// Undersampling, or no transform of the length needed.
     pub fn compile_ideal(&self, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
         let perfect = LayerErrors::default();
-        self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None, self.seed)
+        self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None, (self.seed, false))
     }
 
     /// The ideal system with misalignment number `draw`, measured exactly, errors by the exact transpose. Programs of all
@@ -215,15 +225,33 @@ impl System {
         }
         let [low, high] = noise::step_key(self.seed, draw);
         let seed = u64::from(high) << 32 | u64::from(low);
-        self.compile(lengths, ErrorPass::Transposed, |layer| errors[layer - 1].clone(), None, seed)
+        let errors = |layer: usize| errors[layer - 1].clone();
+        self.compile(lengths, ErrorPass::Transposed, errors, None, (seed, false))
     }
 
-    /// The imperfect twin.
+    /// The imperfect twin, at bench step 0 where it drifts.
     ///
     /// # Errors
     /// As [`System::compile_ideal`], and imperfections out of range.
     pub fn compile_twin(&self, pass: ErrorPass, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
-        self.compile(lengths, pass, |layer| self.errors.of(layer), self.errors.camera.as_ref(), self.seed)
+        self.compile_twin_at(pass, 0, lengths)
+    }
+
+    /// The imperfect twin at a bench step. Programs of all steps have the same structure.
+    ///
+    /// # Errors
+    /// As [`System::compile_twin`]: a parameter may have drifted out of its range.
+    pub fn compile_twin_at(
+        &self,
+        pass: ErrorPass,
+        step: u64,
+        lengths: Lengths<'_>,
+    ) -> Result<Program, ConfigError> {
+        let layers = 1..=self.config.optics.layers;
+        let errors = layers.map(|l| self.errors_at(l, step)).collect::<Result<Vec<_>, ConfigError>>()?;
+        let errors = |layer: usize| errors[layer - 1].clone();
+        let apart = self.errors.drift.as_ref().is_some_and(Drift::moves_hops);
+        self.compile(lengths, pass, errors, self.errors.camera.as_ref(), (self.seed, apart))
     }
 
     /// The propagation method that the layers use on a padded grid.
@@ -251,13 +279,14 @@ impl System {
         pass: ErrorPass,
         errors: impl Fn(usize) -> LayerErrors,
         camera: Option<&CameraConfig>,
-        seed: u64,
+        // Of random draws; whether equal hops keep transfer functions of their own.
+        (seed, apart): (u64, bool),
     ) -> Result<Program, ConfigError> {
         let o = &self.config.optics;
         let padded = self.padded(lengths)?;
         let layers: Vec<LayerErrors> = (1..=o.layers).map(errors).collect();
         memory::check(&self.config, padded, &layers)?;
-        let mut shelf = Shelf::new(self, seed, padded);
+        let mut shelf = Shelf::new(self, (seed, apart), padded);
         let (mut hops, mut masks, mut error_masks) = (Vec::new(), Vec::new(), Vec::new());
         if o.input_distance.0 > 0.0 {
             hops.push(shelf.hop(&LayerErrors::default(), o.input_distance.0, 0, pass)?);

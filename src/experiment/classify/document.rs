@@ -56,6 +56,7 @@ pub(super) fn report(
             ffm: analysis.ssim_ffm,
             samples: analysis.compared,
         }),
+        drift: found.drift.clone(),
         masks: masks(found),
         detectors: detectors(programs),
         examples: analysis.examples.iter().map(|e| example(data, e.index, &e.outputs)).collect(),

@@ -9,7 +9,7 @@ use super::summary::{Course, Likeness, Shares, Summary, Trainings};
 use crate::data::DataSet;
 use crate::experiment::{Experiment, RunError};
 use crate::io::{self, Records, RunDir};
-use crate::report;
+use crate::report::{self, DriftPoint};
 use crate::train::{EpochRow, Method, TrainError};
 
 /// Name of the checkpoint of a stage's best epoch.
@@ -41,6 +41,22 @@ impl Metrics {
         }
         Ok(())
     }
+}
+
+/// Records the accuracies of a drifting bench.
+pub(super) fn write_drift(dir: &RunDir, points: &[DriftPoint]) -> Result<(), RunError> {
+    let mut records = Records::anew(dir, "drift")?;
+    for (k, p) in points.iter().enumerate() {
+        let figures = [
+            ("accuracy of in-silico masks", Some(p.in_silico)),
+            ("accuracy of calibrated masks", Some(p.calibrated)),
+            ("accuracy of trained masks", p.trained),
+        ];
+        for (name, value) in figures.into_iter().filter_map(|(name, v)| Some((name, v?))) {
+            records.append(p.step, k as u64, "test", name, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// Masks, report, summary; the folder is marked done.
@@ -83,6 +99,7 @@ pub(super) fn write_results(
         seconds: found.ideal.seconds + found.ffm.seconds,
         training: Trainings { in_silico: Course::of(&found.ideal), trained: Course::of(&found.ffm) },
         bench: document.bench,
+        drift: found.drift.clone(),
         test_samples: data.test.len(),
         device: analysis.device.clone(),
         engine: analysis.engine.into(),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::analysis;
+use super::drift;
 use super::files::{self, Metrics};
 use super::summary::Summary;
 use crate::data::DataSet;
@@ -11,10 +12,10 @@ use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
-    self, Checkpoint, Ending, EpochRow, Evaluation, Job, Keep, Method, Observer, Outcome, Redraw, StepNews,
+    self, Checkpoint, Ending, EpochRow, Evaluation, Job, Keep, Method, Moving, Observer, Outcome, StepNews,
     TrainError,
 };
-use crate::twin::{ErrorPass, System};
+use crate::twin::{ConfigError, ErrorPass, System};
 
 /// Noise key of the tests of deployed masks.
 const DEPLOYED_STEP: u64 = 1 << 50;
@@ -65,6 +66,8 @@ pub(super) struct Programs {
     pub(super) twin: Program,
     /// The imperfect twin, error by the exact transpose, without noise.
     pub(super) truth: Program,
+    /// Error of the third stage.
+    pass: ErrorPass,
 }
 
 impl Programs {
@@ -79,10 +82,42 @@ impl Programs {
         let ideal = Program { store, ..system.compile_ideal(&length)? };
         let method = experiment.train.method;
         method.check(system.config())?;
-        let twin = Program { store, ..system.compile_twin(error_pass(experiment), &length)? };
+        let pass = error_pass(experiment);
+        let twin = Program { store, ..system.compile_twin(pass, &length)? };
         let mut truth = system.compile_twin(ErrorPass::Transposed, &length)?;
         truth.camera = None;
-        Ok(Self { system, method, ideal, twin, truth })
+        Ok(Self { system, method, ideal, twin, truth, pass })
+    }
+
+    /// The imperfect twin at a bench step.
+    pub(super) fn twin_at(&self, step: u64) -> Result<Program, ConfigError> {
+        self.passed_at(self.pass, step)
+    }
+
+    fn passed_at(&self, pass: ErrorPass, step: u64) -> Result<Program, ConfigError> {
+        // The lengths that the engine gave: while it trains it is not free to answer.
+        let padded = self.ideal.padded;
+        let lengths = |n: usize| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n));
+        Ok(Program { store: self.ideal.store, ..self.system.compile_twin_at(pass, step, &lengths)? })
+    }
+
+    /// The same with the twin as it is at a bench step.
+    pub(super) fn at(&self, step: u64) -> Result<Self, ConfigError> {
+        let (twin, mut truth) = (self.twin_at(step)?, self.passed_at(ErrorPass::Transposed, step)?);
+        (truth.camera, truth.store) = (None, self.truth.store);
+        Ok(Self {
+            system: self.system.clone(),
+            method: self.method,
+            ideal: self.ideal.clone(),
+            twin,
+            truth,
+            pass: self.pass,
+        })
+    }
+
+    /// Steps between two states of the bench, where it drifts.
+    pub(super) fn drifts(&self) -> Option<u64> {
+        self.system.drift().map(|drift| drift.every)
     }
 }
 
@@ -92,7 +127,11 @@ pub fn error_pass(experiment: &Experiment) -> ErrorPass {
         Method::InSituBackprop => ErrorPass::Transposed,
         Method::PhysicsAware => ErrorPass::Model,
         Method::FfmRegistered => ErrorPass::Registered(experiment.train.registration()),
-        Method::InSilico | Method::Ffm | Method::InSilicoRobust | Method::Spsa => ErrorPass::Forward,
+        Method::InSilico
+        | Method::Ffm
+        | Method::InSilicoRobust
+        | Method::Spsa
+        | Method::InSilicoCalibrated => ErrorPass::Forward,
     }
 }
 
@@ -112,7 +151,7 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
     let mut context = Context { experiment, data, engine, dir, stop };
 
     // (a) the ideal network, in silico.
-    let ideal = context.stage(&programs.ideal, Method::InSilico, watch)?;
+    let ideal = context.stage(&programs.ideal, Method::InSilico, None, watch)?;
     if ideal.interrupted() {
         return Ok(Ended::Interrupted);
     }
@@ -123,16 +162,35 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
         100.0 * ideal.evaluation.accuracy,
         100.0 * deployed.evaluation.accuracy
     ));
+    // What knowing everything about the bench at step 0 is worth, where somebody asks.
+    let calibrated = match drift::needs_calibration(experiment, &programs.system) {
+        true => Some(context.calibrated(&programs, watch)?),
+        false => None,
+    };
+    if calibrated.as_ref().is_some_and(Outcome::interrupted) {
+        return Ok(Ended::Interrupted);
+    }
     // (c) training on the imperfect twin.
     let ffm = match programs.method {
         Method::InSilicoRobust => context.robust(&programs, watch)?,
-        method => context.stage(&programs.twin, method, watch)?,
+        Method::InSilicoCalibrated => {
+            let trained = context.calibrated(&programs, watch)?;
+            context.deployed(&programs, trained)?
+        }
+        _ => context.on_the_bench(&programs, calibrated.as_ref(), watch)?,
     };
     if ffm.interrupted() {
         return Ok(Ended::Interrupted);
     }
-    let found = analysis::Found { ideal, deployed, ffm };
-    let analysed = analysis::analyse(context.experiment, context.data, context.engine, &programs, &found)?;
+    let drift = match (&calibrated, programs.drifts()) {
+        (Some(calibrated), Some(_)) => context.drift(&programs, [&ideal, calibrated, &ffm])?,
+        _ => Vec::new(),
+    };
+    let later = drift::later(&programs, &ffm)?;
+    let later = later.as_ref().unwrap_or(&programs);
+    let found = analysis::Found { ideal, deployed, ffm, drift };
+    let (data, engine) = (context.data, context.engine);
+    let analysed = analysis::analyse(context.experiment, data, engine, (&programs, later), &found)?;
     let summary =
         files::write_results(dir, &context.experiment.clone(), data, &programs, &found, analysed, &command)?;
     Ok(Ended::Done(Box::new(summary)))
@@ -144,16 +202,17 @@ pub(super) struct Deployed {
     pub(super) exposure: Option<Exposure>,
 }
 
-struct Context<'a> {
-    experiment: &'a Experiment,
-    data: &'a DataSet,
-    engine: &'a mut dyn Engine,
-    dir: &'a RunDir,
+/// What all stages of a run have in common.
+pub(super) struct Context<'a> {
+    pub(super) experiment: &'a Experiment,
+    pub(super) data: &'a DataSet,
+    pub(super) engine: &'a mut dyn Engine,
+    pub(super) dir: &'a RunDir,
     stop: &'a AtomicBool,
 }
 
 impl Context<'_> {
-    fn load(&mut self, program: &Program) -> Result<(SetId, SetId), RunError> {
+    pub(super) fn load(&mut self, program: &Program) -> Result<(SetId, SetId), RunError> {
         self.engine.load(program, self.experiment.batch(self.data))?;
         self.engine.clear_sets();
         Ok((self.engine.upload(&self.data.train)?, self.engine.upload(&self.data.test)?))
@@ -171,7 +230,13 @@ impl Context<'_> {
             Ok(Program { store, ..program })
         };
         let first = redraw(0)?;
-        let trained = self.train_stage(&first, Method::InSilicoRobust, Some(&redraw), watch)?;
+        let moving = Moving { every: config.redraw, compile: &redraw, bench: false };
+        let trained = self.train_stage((&first, Some(moving)), Method::InSilicoRobust, None, watch)?;
+        self.deployed(programs, trained)
+    }
+
+    /// A training on a model, with its test replaced by one on the bench as it was at first.
+    fn deployed(&mut self, programs: &Programs, trained: Outcome) -> Result<Outcome, RunError> {
         if trained.interrupted() {
             return Ok(trained);
         }
@@ -179,20 +244,23 @@ impl Context<'_> {
         Ok(Outcome { evaluation, exposure, ..trained })
     }
 
-    fn stage(
+    /// Trains on a system that stands still, from masks or, without, from those that the settings say.
+    pub(super) fn stage(
         &mut self,
         program: &Program,
         method: Method,
+        start: Option<&State>,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
-        self.train_stage(program, method, None, watch)
+        self.train_stage((program, None), method, start, watch)
     }
 
-    fn train_stage(
+    /// The same on a system that may move.
+    pub(super) fn train_stage(
         &mut self,
-        program: &Program,
+        (program, moving): (&Program, Option<Moving<'_>>),
         method: Method,
-        redraw: Option<Redraw<'_>>,
+        start: Option<&State>,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
         let (train_set, test_set) = self.load(program)?;
@@ -200,7 +268,8 @@ impl Context<'_> {
         let path = self.dir.checkpoint(name);
         let from = match path.exists() {
             true => load_checkpoint(&path, program)?,
-            false => self.fresh(program),
+            false => start
+                .map_or_else(|| self.fresh(program), |s| Checkpoint::fresh(State::fresh(s.phases.clone()))),
         };
         let config = &self.experiment.train;
         let begins = config.ending(&from.rows).is_none();
@@ -211,7 +280,7 @@ impl Context<'_> {
         let job = Job {
             config,
             method,
-            redraw,
+            moving,
             seed: self.experiment.seed,
             program,
             train: train_set,
@@ -229,7 +298,7 @@ impl Context<'_> {
             watch.note(&format!("stopped after epoch {}: {ending}", outcome.rows.len()));
         }
         match config.keep {
-            Keep::Best if !outcome.interrupted() => self.best(outcome, name, program, test_set),
+            Keep::Best if !outcome.interrupted() => self.best(outcome, name, (program, moving), test_set),
             _ => Ok(outcome),
         }
     }
@@ -239,10 +308,13 @@ impl Context<'_> {
         &mut self,
         outcome: Outcome,
         stage: &str,
-        program: &Program,
+        (program, moving): (&Program, Option<Moving<'_>>),
         test: SetId,
     ) -> Result<Outcome, RunError> {
         let best = load_best(self.dir, stage, program, &outcome.rows)?;
+        if let Some(moving) = moving.filter(|m| m.bench) {
+            self.engine.replace(&(moving.compile)(best.position.step / moving.every)?)?;
+        }
         let labels = &self.data.test.labels[..];
         let evaluation = test_as_trained(self.engine, &best, (test, labels), self.experiment)?;
         let (state, exposure, epoch) = (best.state, best.exposure, best.position.epoch);
@@ -255,7 +327,7 @@ impl Context<'_> {
         Checkpoint::fresh(State::fresh(phases))
     }
 
-    fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
+    pub(super) fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
         let (_, test) = self.load(program)?;
         deploy(self.engine, program, state, &self.data.train, (test, &self.data.test.labels), self.experiment)
     }
@@ -312,7 +384,7 @@ fn not_so_far(dir: &RunDir, path: &Path) -> TrainError {
 }
 
 /// Tests masks on a loaded system, exposures set for them first.
-fn deploy(
+pub(super) fn deploy(
     engine: &mut dyn Engine,
     program: &Program,
     state: &State,
@@ -377,10 +449,15 @@ pub fn retest(
     let test = load(engine, &programs.twin)?;
     let deployed = deploy(engine, &programs.twin, &ideal.state, images, (test, labels), experiment)?;
     let on_twin = match programs.method {
-        Method::InSilicoRobust => {
+        Method::InSilicoRobust | Method::InSilicoCalibrated => {
             deploy(engine, &programs.twin, &ffm.state, images, (test, labels), experiment)?.evaluation
         }
-        _ => test_as_trained(engine, &ffm, (test, labels), experiment)?,
+        _ => {
+            if programs.drifts().is_some() {
+                engine.replace(&programs.twin_at(ffm.position.step)?)?;
+            }
+            test_as_trained(engine, &ffm, (test, labels), experiment)?
+        }
     };
     Ok(Retested {
         ideal: on_ideal.accuracy,

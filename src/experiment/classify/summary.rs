@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::report::DriftPoint;
 use crate::train::{BenchCost, Outcome, best_epoch};
 
 /// The result of a run, as `--json` prints it and `summary.json` holds it.
@@ -27,6 +28,9 @@ pub struct Summary {
     pub seconds: f64,
     /// How both trainings went.
     pub training: Trainings,
+    /// Accuracies as the bench drifts; absent where it stands still.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftPoint>,
     /// Test images.
     pub test_samples: usize,
     /// The device.
