@@ -187,10 +187,10 @@ fn training_on_the_bench_follows_and_a_calibration_does_not() {
     assert_eq!(tested, summary.accuracy.trained);
     let (followed, left) = (summary.accuracy.trained, last.calibrated);
     assert!(first.calibrated - left > 0.15, "the calibrated masks fall: {} to {left}", first.calibrated);
-    assert!(followed > first.calibrated - 0.03, "training follows: {} to {followed}", first.calibrated);
+    assert!(followed > first.calibrated - 0.05, "training follows: {} to {followed}", first.calibrated);
     // Left alone, they fall as others do.
     let alone = summary.drift[5].trained.expect("a test");
-    assert!(alone < followed - 0.03, "{alone}");
+    assert!(alone < followed - 0.01, "{alone}");
     assert_eq!(metrics.matches(",drift,test,").count(), 18);
 }
 

@@ -75,8 +75,14 @@ impl Watch for Progress {
     }
 
     fn epoch(&mut self, _method: Method, row: EpochRow) {
+        let (held_loss, held_accuracy, name) = match (row.validation_loss, row.validation_accuracy) {
+            (Some(loss), Some(accuracy)) => {
+                (format!(" / {loss:.4}"), format!(" / {:.2}", 100.0 * accuracy), " / validation")
+            }
+            _ => (String::new(), String::new(), ""),
+        };
         self.line(&format!(
-            "  epoch {:>2}  loss {:.4} / {:.4}  accuracy {:.2} / {:.2} %  (train / test)",
+            "  epoch {:>2}  loss {:.4}{held_loss} / {:.4}  accuracy {:.2}{held_accuracy} / {:.2} %  (train{name} / test)",
             row.epoch,
             row.train_loss,
             row.test_loss,

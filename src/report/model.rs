@@ -111,6 +111,10 @@ pub struct Epoch {
     pub test_loss: Option<f64>,
     /// Accuracy on the test samples, 0 to 1, when it was evaluated.
     pub test_accuracy: Option<f64>,
+    /// Mean loss of the samples that were held out, where there are any.
+    pub validation_loss: Option<f64>,
+    /// Accuracy on them, 0 to 1.
+    pub validation_accuracy: Option<f64>,
 }
 
 /// Test accuracies (0 to 1) on the bench at one moment of its drift.

@@ -35,6 +35,7 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         loss: loss_chart(report),
         accuracy: accuracy_chart(report),
         drift: drift_chart(report),
+        validated: summary::validated(&report.ffm_training),
         courses: [&report.in_silico_training, &report.ffm_training].map(summary::course),
         matrices: matrices(report),
         masks: report.masks.iter().map(MaskView::new).collect::<Result<_, _>>()?,
@@ -65,6 +66,8 @@ struct Page<'a> {
     accuracy: LineChart,
     /// Where the bench drifts.
     drift: Option<LineChart>,
+    /// Whether there are curves of a validation.
+    validated: bool,
     /// In silico, third stage.
     courses: [String; 2],
     matrices: [MatrixView<'a>; 3],
@@ -124,32 +127,34 @@ impl Cosines {
     }
 }
 
-/// The four curves of one quantity: training and test, of the first and the third stage.
+/// The curves of one quantity: training, validation where there is one, and test, of the first and the third stage.
 fn series(
     report: &ClassificationReport,
     train: fn(&Epoch) -> f64,
+    validation: fn(&Epoch) -> Option<f64>,
     test: fn(&Epoch) -> Option<f64>,
 ) -> Vec<Series> {
-    let histories = [&report.in_silico_training.history, &report.ffm_training.history];
-    let names = [
-        ("ideal train", "in silico, training set", "ideal test", "in silico, test set"),
-        (
-            "ffm train",
-            &format!("{}, training set", report.method),
-            "ffm test",
-            &format!("{}, test set", report.method),
-        ),
+    let stages = [
+        ("ideal", "in silico", &report.in_silico_training.history),
+        ("ffm", report.method.as_str(), &report.ffm_training.history),
     ];
-    type Names<'a> = (&'static str, &'a str, &'static str, &'a str);
-    let pair = |(history, (train_class, train_name, test_class, test_name)): (&Vec<Epoch>, Names<'_>)| {
-        let points = history.iter().map(|e| (e.epoch, train(e))).collect();
-        let tested = history.iter().filter_map(|e| Some((e.epoch, test(e)?))).collect();
+    let curves = |(class, name, history): (&str, &str, &Vec<Epoch>)| {
+        let curve = |set: &str, kind: &str, value: &dyn Fn(&Epoch) -> Option<f64>| Series {
+            class: format!("{class} {kind}"),
+            name: format!("{name}, {set} set"),
+            points: history.iter().filter_map(|e| Some((e.epoch, value(e)?))).collect(),
+        };
         [
-            Series { class: train_class.into(), name: train_name.into(), points },
-            Series { class: test_class.into(), name: test_name.into(), points: tested },
+            curve("training", "train", &|e| Some(train(e))),
+            curve("test", "test", &test),
+            curve("validation", "validation", &validation),
         ]
     };
-    histories.into_iter().zip(names).flat_map(pair).collect()
+    stages
+        .into_iter()
+        .flat_map(curves)
+        .filter(|s| !s.class.ends_with("validation") || !s.points.is_empty())
+        .collect()
 }
 
 /// The real bench as lines of a table.
@@ -167,12 +172,17 @@ fn bench(report: &ClassificationReport) -> Vec<Fact> {
 }
 
 fn loss_chart(report: &ClassificationReport) -> LineChart {
-    let series = series(report, |e| e.train_loss, |e| e.test_loss);
+    let series = series(report, |e| e.train_loss, |e| e.validation_loss, |e| e.test_loss);
     LineChart::new("Loss after every epoch", "epoch", "mean loss", &series, Vec::new())
 }
 
 fn accuracy_chart(report: &ClassificationReport) -> LineChart {
-    let series = series(report, |e| 100.0 * e.train_accuracy, |e| Some(100.0 * e.test_accuracy?));
+    let series = series(
+        report,
+        |e| 100.0 * e.train_accuracy,
+        |e| Some(100.0 * e.validation_accuracy?),
+        |e| Some(100.0 * e.test_accuracy?),
+    );
     let deployed = report.deployed.accuracy();
     let name = format!("deployed: {} %", percent(deployed));
     let level = Level { class: "deployed", name, value: 100.0 * deployed };

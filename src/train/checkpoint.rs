@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRow, TrainError};
+use super::{Distances, EpochRow, TrainError};
 use crate::engine::{Exposure, State, Tally};
 use crate::io::tensors::{self, Tensor};
 
@@ -47,6 +47,8 @@ pub struct Checkpoint {
     pub rows: Vec<EpochRow>,
     /// Time and samples up to here.
     pub effort: Effort,
+    /// Distances, where they learn.
+    pub distances: Option<Distances>,
 }
 
 /// The part that is text.
@@ -60,6 +62,8 @@ struct Header {
     rows: Vec<EpochRow>,
     effort: Effort,
     masks: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    distances: Option<Distances>,
 }
 
 /// Names of the arrays of a state.
@@ -75,6 +79,7 @@ impl Checkpoint {
             tally: Tally::default(),
             rows: Vec::new(),
             effort: Effort::default(),
+            distances: None,
         }
     }
 
@@ -92,6 +97,7 @@ impl Checkpoint {
             rows: self.rows.clone(),
             effort: self.effort,
             masks: self.state.phases.len(),
+            distances: self.distances.clone(),
         };
         let text = serde_json::to_string(&header).map_err(|e| foreign(path, e))?;
         let mut arrays = Vec::new();
@@ -135,6 +141,7 @@ impl Checkpoint {
             tally: Tally { loss: header.loss, correct: header.correct, samples: header.samples },
             rows: header.rows,
             effort: header.effort,
+            distances: header.distances,
         })
     }
 
@@ -182,12 +189,15 @@ mod tests {
             test_loss: 0.7,
             test_accuracy: 0.2,
             test_light: 0.3,
+            validation_loss: Some(0.1 + 0.7),
+            validation_accuracy: None,
         };
         Checkpoint {
             position: Position { epoch: 1, batch: 4, step: 13 },
             exposure: Some(Exposure { data: vec![0.9, 1.0 / 7.0], error: vec![1e-9, 2.0] }),
             tally: Tally { loss: 0.1 + 0.2, correct: 7, samples: 11 },
             rows: vec![row],
+            distances: Some(Distances::fresh(vec![0.1 + 0.2, 1.0 / 7.0])),
             effort: Effort { seconds: 2.5, training: 1.0 / 3.0, samples: 77 },
             ..Checkpoint::fresh(State::fresh(phases))
         }

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod config;
 mod course;
+mod distance;
 mod evaluate;
 mod laboratory;
 mod method;
@@ -18,11 +19,12 @@ mod trainer;
 pub use checkpoint::{Checkpoint, Effort, Position};
 pub use config::{Optimizer, Registered, Robust, Start, TrainConfig};
 pub use course::{Ending, Keep, Monitor, best_epoch};
+pub use distance::{CompileAt, DistanceConfig, Distances, slopes};
 pub use evaluate::{Evaluation, evaluate};
 pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
 pub use perturb::{Estimate, estimate};
-pub use sampler::{epoch_order, initial_phases};
+pub use sampler::{epoch_order, held_out, initial_phases};
 pub use schedule::Schedule;
 pub use trainer::{
     EpochRow, Job, Moving, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train,

@@ -12,6 +12,7 @@ use super::Start;
 /// Streams of the run's generator.
 const SHUFFLE: u64 = 1 << 32;
 const PHASES: u64 = 2 << 32;
+const HELD_OUT: u64 = 3 << 32;
 
 fn generator(seed: u64, stream: u64) -> impl Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -23,6 +24,15 @@ fn generator(seed: u64, stream: u64) -> impl Rng {
 pub fn epoch_order(seed: u64, epoch: usize, n: usize) -> Vec<u32> {
     let mut order: Vec<u32> = (0..n as u32).collect();
     order.shuffle(&mut generator(seed, SHUFFLE + epoch as u64));
+    order
+}
+
+/// `held` of `n` images, in rising order: those that have no part in training.
+pub fn held_out(seed: u64, n: usize, held: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    order.shuffle(&mut generator(seed, HELD_OUT));
+    order.truncate(held);
+    order.sort_unstable();
     order
 }
 
@@ -51,6 +61,13 @@ mod tests {
         let mut sorted = a;
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn held_out_images_are_drawn_once_each() {
+        let held = held_out(3, 100, 30);
+        assert!(held.len() == 30 && held.windows(2).all(|w| w[0] < w[1]) && held[29] < 100);
+        assert_ne!(held, held_out(4, 100, 30));
     }
 
     #[test]

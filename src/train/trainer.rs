@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Effort, Position};
 use super::{
-    Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order, estimate, evaluate,
+    CompileAt, Distances, Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order,
+    estimate, evaluate, slopes,
 };
 use crate::engine::cpu::CpuEngine;
 use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State, Store, Tally, Update};
@@ -14,6 +15,8 @@ use crate::engine::{Batch, Engine, EngineError, Exposure, Program, SetId, State,
 const EXPOSURE_SAMPLES: usize = 16;
 /// Noise of evaluations is keyed by steps from here on, so that it never repeats that of training.
 const EVALUATION_STEPS: u64 = 1 << 48;
+/// The same for validation.
+const VALIDATION_STEPS: u64 = 1 << 53;
 
 /// One training run.
 pub struct Job<'a> {
@@ -23,6 +26,8 @@ pub struct Job<'a> {
     pub method: Method,
     /// Where the system changes while it is trained.
     pub moving: Option<Moving<'a>>,
+    /// Compiles the system with other distances, where distances learn ([`TrainConfig::distances`]).
+    pub distances: Option<CompileAt<'a>>,
     /// Seed of shuffling and noise.
     pub seed: u64,
     /// The program that the engine has loaded.
@@ -35,6 +40,9 @@ pub struct Job<'a> {
     pub test: SetId,
     /// Their labels.
     pub test_labels: &'a [u8],
+    /// Images of the training set that were held out, uploaded, and their labels: they choose epochs in place of the test
+    /// images.
+    pub validation: Option<(SetId, &'a [u8])>,
     /// Steps between two looks at the tally: 1 where looking is free, more where it waits for a device.
     pub tally_every: u64,
     /// Set from outside to stop after the step in flight.
@@ -87,6 +95,24 @@ pub struct EpochRow {
     pub test_accuracy: f64,
     /// Share of the input's light on the detectors, test images.
     pub test_light: f64,
+    /// Mean loss of the images that were held out; `None` without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
+    /// Share of them right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_accuracy: Option<f64>,
+}
+
+impl EpochRow {
+    /// The accuracy that epochs are compared by: of validation, without one of test images.
+    pub fn choosing_accuracy(&self) -> f64 {
+        self.validation_accuracy.unwrap_or(self.test_accuracy)
+    }
+
+    /// The same for the loss.
+    pub fn choosing_loss(&self) -> f64 {
+        self.validation_loss.unwrap_or(self.test_loss)
+    }
 }
 
 /// Whoever watches a run: progress bar, metrics file, checkpoints.
@@ -121,6 +147,8 @@ pub struct Outcome {
     pub evaluation: Evaluation,
     /// The epoch they are of, from 1.
     pub epoch: usize,
+    /// Distances after the masks, metres, where they learned.
+    pub distances: Option<Vec<f64>>,
     /// Why training was over; `None` when it was stopped from outside.
     pub ending: Option<Ending>,
     /// All epochs, those before a resumption included.
@@ -174,6 +202,8 @@ struct Loop<'a> {
     moved: Option<(u64, Program)>,
     /// A state that was read from the device but not saved.
     held: Option<Checkpoint>,
+    /// Distances, where they learn.
+    distances: Option<Distances>,
     /// What was taken before this run began; samples and training time since are added as they come.
     effort: Effort,
 }
@@ -182,6 +212,9 @@ impl<'a> Loop<'a> {
     fn begin(engine: &'a mut dyn Engine, job: &'a Job<'a>, from: Checkpoint) -> Result<Self, TrainError> {
         engine.set_state(&from.state)?;
         let kept = from.position.step;
+        if let (Some(compile), Some(distances)) = (job.distances, &from.distances) {
+            engine.replace(&compile(&distances.metres)?)?;
+        }
         if let Some(exposure) = &from.exposure {
             engine.set_exposure(exposure)?;
         }
@@ -199,6 +232,7 @@ impl<'a> Loop<'a> {
             kept,
             moved: None,
             held: None,
+            distances: from.distances,
             effort: from.effort,
         })
     }
@@ -253,7 +287,9 @@ impl<'a> Loop<'a> {
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;
             let update = job.config.update(step, self.steps());
-            self.step(Batch::whole(job.train, indices, job.seed, step), update)?;
+            let batch = Batch::whole(job.train, indices, job.seed, step);
+            self.step(batch, update)?;
+            self.adjust(batch)?;
             self.at.batch += 1;
             self.at.step += 1;
             self.effort.samples += indices.len() as u64;
@@ -290,6 +326,20 @@ impl<'a> Loop<'a> {
         self.engine.apply(&found.gradients, update)?;
         self.add(found.tally);
         Ok(())
+    }
+
+    /// One update of the distances, when it is due.
+    fn adjust(&mut self, batch: Batch<'_>) -> Result<(), TrainError> {
+        let (config, share) =
+            (self.job.config, self.job.config.rate_at(batch.step, self.steps()) / self.job.config.rate);
+        let (Some(compile), Some(learn)) = (self.job.distances, &config.distances) else { return Ok(()) };
+        let Some(distances) = &mut self.distances else { return Ok(()) };
+        if !(batch.step + 1).is_multiple_of(learn.every) {
+            return Ok(());
+        }
+        let slopes = slopes(self.engine, batch, &distances.metres, learn.probe.0, compile)?;
+        distances.update(&slopes, learn, [config.beta1, config.beta2], share);
+        Ok(self.engine.replace(&compile(&distances.metres)?)?)
     }
 
     /// Gives the engine the state of a moving system at a step.
@@ -387,9 +437,16 @@ impl<'a> Loop<'a> {
         Ok(evaluate(self.engine, self.job.test, self.job.test_labels, self.job.config.batch, key)?)
     }
 
+    fn validate(&mut self) -> Result<Option<Evaluation>, TrainError> {
+        let Some((set, labels)) = self.job.validation else { return Ok(None) };
+        let key = (self.job.seed, VALIDATION_STEPS + self.at.step);
+        Ok(Some(evaluate(self.engine, set, labels, self.job.config.batch, key)?))
+    }
+
     fn close_epoch(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
         self.held = Some(self.checkpoint()?);
         let test = self.test()?;
+        let validation = self.validate()?;
         let n = self.tally.samples.max(1) as f64;
         self.at = Position { epoch: self.at.epoch + 1, batch: 0, step: self.at.step };
         let row = EpochRow {
@@ -401,6 +458,8 @@ impl<'a> Loop<'a> {
             test_loss: test.loss,
             test_accuracy: test.accuracy,
             test_light: test.light,
+            validation_loss: validation.as_ref().map(|v| v.loss),
+            validation_accuracy: validation.as_ref().map(|v| v.accuracy),
         };
         self.evaluation = Some(test);
         self.tally = Tally::default();
@@ -434,6 +493,7 @@ impl<'a> Loop<'a> {
             tally: self.tally,
             rows: self.rows.clone(),
             effort: self.effort(),
+            distances: self.distances.clone(),
         })
     }
 
@@ -452,6 +512,7 @@ impl<'a> Loop<'a> {
             samples_per_second: self.speed(),
             seconds: self.effort().seconds,
             epoch: self.at.epoch,
+            distances: self.distances.as_ref().map(|d| d.metres.clone()),
             ending,
             rows: std::mem::take(&mut self.rows),
         })
@@ -477,14 +538,7 @@ pub fn measure_exposure(
     // Exposures are of the light, not of what is recorded of it.
     engine.load(&Program { store: Store::F32, ..program.clone() }, samples.len())?;
     engine.set_state(state)?;
-    let size = images.size[0] * images.size[1];
-    let take = |i: &u32| &images.pixels[*i as usize * size..(*i as usize + 1) * size];
-    let few = crate::engine::ImageSet {
-        size: images.size,
-        pixels: samples.iter().flat_map(take).copied().collect(),
-        labels: samples.iter().map(|&i| images.labels[i as usize]).collect(),
-    };
-    let set = engine.upload(&few)?;
+    let set = engine.upload(&images.only(samples))?;
     let indices: Vec<u32> = (0..samples.len() as u32).collect();
     Ok(engine.measure_exposure(Batch::whole(set, &indices, 0, 0))?)
 }

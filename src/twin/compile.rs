@@ -14,9 +14,7 @@ use super::memory;
 use super::modulator::{self, Draw};
 use crate::calibrate::{self, Aberration, CameraConfig, Drift, Imperfections, LayerErrors};
 use crate::device::noise;
-use crate::engine::{
-    Camera, Encoding, EngineError, Input, Loss, Modulator, Program, Readout, Relay, Scoring, Store,
-};
+use crate::engine::{Camera, Encoding, EngineError, Input, Loss, Program, Readout, Relay, Scoring, Store};
 use crate::optics::{Grid, Length, Method, Propagation, source};
 
 /// How the error travels.
@@ -65,6 +63,8 @@ pub struct System {
     image: [usize; 2],
     regions: Vec<Region>,
     seed: u64,
+    /// Free space after each mask, metres.
+    distances: Vec<f64>,
 }
 
 impl System {
@@ -87,6 +87,9 @@ impl System {
         if o.layers == 0 || o.layers > 1000 {
             return Err(value("optics.layers", o.layers, "must be 1 to 1000"));
         }
+        if let Some(bits) = o.bits.filter(|b| !(1..=16).contains(b)) {
+            return Err(value("optics.bits", bits, "must be 1 to 16; leave it out for continuous phases"));
+        }
         positive("optics.distance (m)", o.distance.0)?;
         if !(o.input_distance.0.is_finite() && o.input_distance.0 >= 0.0) {
             return Err(value("optics.input_distance (m)", o.input_distance.0, "must be 0 or positive"));
@@ -102,7 +105,8 @@ impl System {
         let regions = detectors::regions(&config.detectors, [rows, cols])?;
         let errors = calibrate::resolve(&config.imperfections)?;
         let seed = errors.seed.unwrap_or(seed);
-        let system = Self { config, errors, grid, image, regions, seed };
+        let distances = vec![config.optics.distance.0; config.optics.layers];
+        let system = Self { config, errors, grid, image, regions, seed, distances };
         system.window()?;
         system.check_errors()?;
         Ok(system)
@@ -119,7 +123,7 @@ impl System {
             }
         }
         for number in 1..=layers {
-            limits::check(&self.errors.of(number), number, &self.grid, self.config.optics.distance.0)?;
+            limits::check(&self.errors.of(number), number, &self.grid, self.distances[number - 1])?;
         }
         self.check_drift(self.errors.drift.as_ref())?;
         self.config.activation.compile()?;
@@ -179,6 +183,26 @@ impl System {
         self.errors.of(layer)
     }
 
+    /// Free space after each mask, metres.
+    pub fn distances(&self) -> &[f64] {
+        &self.distances
+    }
+
+    /// The same system with other distances after its masks, metres.
+    ///
+    /// # Errors
+    /// Distances that are not positive, or not one per layer.
+    pub fn with_distances(&self, distances: &[f64]) -> Result<Self, ConfigError> {
+        let layers = self.config.optics.layers;
+        if distances.len() != layers {
+            return Err(value("optics.layers", layers, format!("{} distances were given", distances.len())));
+        }
+        distances.iter().try_for_each(|&z| positive("a distance (m)", z))?;
+        let other = Self { distances: distances.to_vec(), ..self.clone() };
+        other.check_errors()?;
+        Ok(other)
+    }
+
     /// What moves on the bench, if anything does.
     pub fn drift(&self) -> Option<&Drift> {
         self.errors.drift.as_ref()
@@ -203,8 +227,22 @@ impl System {
     /// # Errors
     /// Undersampling, or no transform of the length needed.
     pub fn compile_ideal(&self, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
-        let perfect = LayerErrors::default();
+        let perfect = self.model();
         self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None, (self.seed, false))
+    }
+
+    /// The perfect system with other distances after its masks, metres. Programs of all distances have the same structure.
+    ///
+    /// # Errors
+    /// As [`System::compile_ideal`] and [`System::with_distances`].
+    pub fn compile_ideal_at(&self, distances: &[f64], lengths: Lengths<'_>) -> Result<Program, ConfigError> {
+        let (system, model) = (self.with_distances(distances)?, self.model());
+        system.compile(lengths, ErrorPass::Forward, |_| model.clone(), None, (self.seed, true))
+    }
+
+    /// A layer of a model: perfect but for the levels that masks are designed for.
+    fn model(&self) -> LayerErrors {
+        LayerErrors { bits: self.config.optics.bits, ..LayerErrors::default() }
     }
 
     /// The ideal system with misalignment number `draw`, measured exactly, errors by the exact transpose. Programs of all
@@ -218,10 +256,11 @@ impl System {
         draw: u64,
         lengths: Lengths<'_>,
     ) -> Result<Program, ConfigError> {
-        let errors: Vec<_> =
-            (1..=self.config.optics.layers).map(|l| drawn(limits, self.seed, draw, l)).collect();
+        let errors: Vec<_> = (1..=self.config.optics.layers)
+            .map(|l| drawn(limits, self.seed, draw, l).over(&self.model()))
+            .collect();
         for (number, e) in (1..).zip(&errors) {
-            limits::check(e, number, &self.grid, self.config.optics.distance.0)?;
+            limits::check(e, number, &self.grid, self.distances[number - 1])?;
         }
         let [low, high] = noise::step_key(self.seed, draw);
         let seed = u64::from(high) << 32 | u64::from(low);
@@ -259,7 +298,7 @@ impl System {
     /// # Errors
     /// Undersampling.
     pub fn method(&self, padded: [usize; 2]) -> Result<Method, ConfigError> {
-        Ok(self.space(self.config.optics.distance.0).resolve(padded, self.grid.dy, self.grid.dx)?)
+        Ok(self.space(self.distances[0]).resolve(padded, self.grid.dy, self.grid.dx)?)
     }
 
     pub(super) fn space(&self, distance: f64) -> Propagation {
@@ -294,7 +333,7 @@ impl System {
         for (layer, e) in (1..).zip(&layers) {
             let draw = Draw { seed, layer };
             let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
-            let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
+            let mut hop = shelf.hop(e, self.distances[layer - 1], layer, pass)?;
             hop.mask = Some(masks.len());
             // The last field is detected as it arrives.
             hop.activation = self.config.activation.compile()?.filter(|_| layer < o.layers);
@@ -303,7 +342,9 @@ impl System {
             }
             match pass {
                 ErrorPass::Registered(_) => error_masks.push(corrected(&mask, &hop)),
-                ErrorPass::Model => error_masks.push(Modulator::default()),
+                ErrorPass::Model => {
+                    error_masks.push(modulator::modulator(&self.model(), &self.grid, 1.0, draw)?)
+                }
                 ErrorPass::Forward | ErrorPass::Transposed => {}
             }
             hops.push(hop);

@@ -24,7 +24,7 @@ impl System {
             }
             now.lut = Some(modulator::response(range, gamma));
         }
-        limits::check(&now, layer, self.grid(), self.config().optics.distance.0)?;
+        limits::check(&now, layer, self.grid(), self.distances()[layer - 1])?;
         Ok(now)
     }
 

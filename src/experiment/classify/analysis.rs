@@ -24,6 +24,8 @@ pub(super) struct Found {
     pub(super) ideal: Outcome,
     pub(super) deployed: Deployed,
     pub(super) ffm: Outcome,
+    /// Images held out of the training set.
+    pub(super) validation: usize,
     /// Empty where the bench stands still.
     pub(super) drift: Vec<DriftPoint>,
 }

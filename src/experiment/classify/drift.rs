@@ -1,7 +1,7 @@
 //! A bench that drifts: training goes on on it, masks that were made once do not follow.
 
 use super::files;
-use super::stages::{Context, Deployed, Programs, Watch, deploy};
+use super::stages::{Context, Deployed, Learning, Programs, Watch, deploy};
 use crate::engine::{Program, State};
 use crate::experiment::{Experiment, RunError};
 use crate::report::DriftPoint;
@@ -46,7 +46,8 @@ impl Context<'_> {
         };
         let compile = |state: u64| -> Result<Program, TrainError> { Ok(programs.twin_at(state * every)?) };
         let moving = Moving { every, compile: &compile, bench: true };
-        self.train_stage((&programs.twin, Some(moving)), programs.method, start, watch)
+        let learning = Learning { moving: Some(moving), start, ..Learning::of(&programs.twin) };
+        self.train_stage(learning, programs.method, watch)
     }
 
     /// Tests the masks of three trainings (ideal model, calibrated twin, third stage) on the bench as it drifts, and records it.

@@ -36,7 +36,11 @@ impl Metrics {
             ("test", "accuracy", row.test_accuracy),
             ("test", "light on detectors", row.test_light),
         ];
-        for (split, name, value) in figures {
+        let held_out = [
+            row.validation_loss.map(|v| ("validation", "loss", v)),
+            row.validation_accuracy.map(|v| ("validation", "accuracy", v)),
+        ];
+        for (split, name, value) in figures.into_iter().chain(held_out.into_iter().flatten()) {
             self.0.append(row.step, row.epoch as u64, split, name, value)?;
         }
         Ok(())
@@ -99,7 +103,9 @@ pub(super) fn write_results(
         seconds: found.ideal.seconds + found.ffm.seconds,
         training: Trainings { in_silico: Course::of(&found.ideal), trained: Course::of(&found.ffm) },
         bench: document.bench,
+        distances: found.ideal.distances.clone(),
         drift: found.drift.clone(),
+        validation_samples: found.validation,
         test_samples: data.test.len(),
         device: analysis.device.clone(),
         engine: analysis.engine.into(),

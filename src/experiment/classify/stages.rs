@@ -8,14 +8,14 @@ use super::drift;
 use super::files::{self, Metrics};
 use super::summary::Summary;
 use crate::data::DataSet;
-use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
+use crate::engine::{Engine, EngineError, Exposure, ImageSet, Program, SetId, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
-    self, Checkpoint, Ending, EpochRow, Evaluation, Job, Keep, Method, Moving, Observer, Outcome, StepNews,
-    TrainError,
+    self, Checkpoint, CompileAt, Distances, Ending, EpochRow, Evaluation, Job, Keep, Method, Moving,
+    Observer, Outcome, StepNews, TrainError,
 };
-use crate::twin::{ConfigError, ErrorPass, System};
+use crate::twin::{ConfigError, ErrorPass, Lengths, System};
 
 /// Noise key of the tests of deployed masks.
 const DEPLOYED_STEP: u64 = 1 << 50;
@@ -77,16 +77,31 @@ impl Programs {
         engine: &dyn Engine,
     ) -> Result<Self, RunError> {
         let system = System::new(experiment.system(), image, experiment.seed)?;
-        let length = |minimum| engine.transform_length(minimum);
+        Self::build(system, experiment, &|minimum| engine.transform_length(minimum))
+    }
+
+    /// The same systems with other distances after the masks.
+    fn with_distances(&self, distances: &[f64], experiment: &Experiment) -> Result<Self, RunError> {
+        let system = self.system.with_distances(distances)?;
+        Self::build(system, experiment, &self.lengths())
+    }
+
+    fn build(system: System, experiment: &Experiment, length: Lengths<'_>) -> Result<Self, RunError> {
         let store = experiment.engine.store;
-        let ideal = Program { store, ..system.compile_ideal(&length)? };
+        let ideal = Program { store, ..system.compile_ideal(length)? };
         let method = experiment.train.method;
         method.check(system.config())?;
         let pass = error_pass(experiment);
-        let twin = Program { store, ..system.compile_twin(pass, &length)? };
-        let mut truth = system.compile_twin(ErrorPass::Transposed, &length)?;
+        let twin = Program { store, ..system.compile_twin(pass, length)? };
+        let mut truth = system.compile_twin(ErrorPass::Transposed, length)?;
         truth.camera = None;
         Ok(Self { system, method, ideal, twin, truth, pass })
+    }
+
+    /// The lengths that the engine gave: while it trains it is not free to answer.
+    pub(super) fn lengths(&self) -> impl Fn(usize) -> Result<usize, EngineError> + use<> {
+        let padded = self.ideal.padded;
+        move |n| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n))
     }
 
     /// The imperfect twin at a bench step.
@@ -95,10 +110,7 @@ impl Programs {
     }
 
     fn passed_at(&self, pass: ErrorPass, step: u64) -> Result<Program, ConfigError> {
-        // The lengths that the engine gave: while it trains it is not free to answer.
-        let padded = self.ideal.padded;
-        let lengths = |n: usize| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n));
-        Ok(Program { store: self.ideal.store, ..self.system.compile_twin_at(pass, step, &lengths)? })
+        Ok(Program { store: self.ideal.store, ..self.system.compile_twin_at(pass, step, &self.lengths())? })
     }
 
     /// The same with the twin as it is at a bench step.
@@ -147,13 +159,17 @@ pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended,
 fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Classification { experiment, data, engine, run: dir, command, stop } = run;
     experiment.check_training_data(data)?;
-    let programs = Programs::compile(experiment, data.train.size, engine)?;
-    let mut context = Context { experiment, data, engine, dir, stop };
+    let (data, validation) = &experiment.hold_out(data)?;
+    let mut programs = Programs::compile(experiment, data.train.size, engine)?;
+    let mut context = Context { experiment, data, validation: validation.as_ref(), engine, dir, stop };
 
     // (a) the ideal network, in silico.
-    let ideal = context.stage(&programs.ideal, Method::InSilico, None, watch)?;
+    let ideal = context.design(&programs, watch)?;
     if ideal.interrupted() {
         return Ok(Ended::Interrupted);
+    }
+    if let Some(distances) = &ideal.distances {
+        programs = programs.with_distances(distances, experiment)?;
     }
     // (b) the same masks on the imperfect twin.
     let deployed = context.deploy(&programs.twin, &ideal.state)?;
@@ -188,11 +204,16 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
     };
     let later = drift::later(&programs, &ffm)?;
     let later = later.as_ref().unwrap_or(&programs);
-    let found = analysis::Found { ideal, deployed, ffm, drift };
+    let found = analysis::Found {
+        ideal,
+        deployed,
+        ffm,
+        validation: validation.as_ref().map_or(0, ImageSet::len),
+        drift,
+    };
     let (data, engine) = (context.data, context.engine);
     let analysed = analysis::analyse(context.experiment, data, engine, (&programs, later), &found)?;
-    let summary =
-        files::write_results(dir, &context.experiment.clone(), data, &programs, &found, analysed, &command)?;
+    let summary = files::write_results(dir, experiment, data, &programs, &found, analysed, &command)?;
     Ok(Ended::Done(Box::new(summary)))
 }
 
@@ -202,10 +223,31 @@ pub(super) struct Deployed {
     pub(super) exposure: Option<Exposure>,
 }
 
+/// What a training is about.
+pub(super) struct Learning<'a> {
+    /// The system.
+    pub(super) program: &'a Program,
+    /// How it moves.
+    pub(super) moving: Option<Moving<'a>>,
+    /// First masks, where the settings do not say them.
+    pub(super) start: Option<&'a State>,
+    /// The system with other distances, and those to begin with.
+    pub(super) distances: Option<(CompileAt<'a>, &'a [f64])>,
+}
+
+impl<'a> Learning<'a> {
+    /// Of the masks of a system that stands still.
+    pub(super) fn of(program: &'a Program) -> Self {
+        Self { program, moving: None, start: None, distances: None }
+    }
+}
+
 /// What all stages of a run have in common.
 pub(super) struct Context<'a> {
     pub(super) experiment: &'a Experiment,
+    /// Without the images that are held out.
     pub(super) data: &'a DataSet,
+    validation: Option<&'a ImageSet>,
     pub(super) engine: &'a mut dyn Engine,
     pub(super) dir: &'a RunDir,
     stop: &'a AtomicBool,
@@ -218,20 +260,37 @@ impl Context<'_> {
         Ok((self.engine.upload(&self.data.train)?, self.engine.upload(&self.data.test)?))
     }
 
+    /// Trains masks, and distances where these learn, on the ideal model.
+    fn design(&mut self, programs: &Programs, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
+        if self.experiment.train.distances.is_none() {
+            return self.stage(&programs.ideal, Method::InSilico, None, watch);
+        }
+        let (lengths, store) = (programs.lengths(), programs.ideal.store);
+        let compile = |distances: &[f64]| -> Result<Program, TrainError> {
+            Ok(Program { store, ..programs.system.compile_ideal_at(distances, &lengths)? })
+        };
+        let program = compile(programs.system.distances())?;
+        let learning =
+            Learning { distances: Some((&compile, programs.system.distances())), ..Learning::of(&program) };
+        self.train_stage(learning, Method::InSilico, watch)
+    }
+
     /// Trains on a model with random misalignment, then tests on the twin.
     fn robust(&mut self, programs: &Programs, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
         let config = &self.experiment.train;
         let (limits, store) = (config.misalignment(), self.experiment.engine.store);
-        // The lengths that the engine gave: while it trains it is not free to answer.
-        let padded = programs.ideal.padded;
-        let lengths = |n: usize| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n));
+        let lengths = programs.lengths();
         let redraw = |draw: u64| -> Result<Program, TrainError> {
             let program = programs.system.compile_misaligned(&limits, draw, &lengths)?;
             Ok(Program { store, ..program })
         };
         let first = redraw(0)?;
         let moving = Moving { every: config.redraw, compile: &redraw, bench: false };
-        let trained = self.train_stage((&first, Some(moving)), Method::InSilicoRobust, None, watch)?;
+        let trained = self.train_stage(
+            Learning { moving: Some(moving), ..Learning::of(&first) },
+            Method::InSilicoRobust,
+            watch,
+        )?;
         self.deployed(programs, trained)
     }
 
@@ -252,24 +311,28 @@ impl Context<'_> {
         start: Option<&State>,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
-        self.train_stage((program, None), method, start, watch)
+        self.train_stage(Learning { start, ..Learning::of(program) }, method, watch)
     }
 
-    /// The same on a system that may move.
+    /// Trains.
     pub(super) fn train_stage(
         &mut self,
-        (program, moving): (&Program, Option<Moving<'_>>),
+        learning: Learning<'_>,
         method: Method,
-        start: Option<&State>,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
+        let Learning { program, moving, .. } = learning;
+        let distances = learning.distances.map(|(compile, _)| compile);
         let (train_set, test_set) = self.load(program)?;
+        let validation = match self.validation {
+            Some(held) => Some((self.engine.upload(held)?, &held.labels[..])),
+            None => None,
+        };
         let name = method.name();
         let path = self.dir.checkpoint(name);
         let from = match path.exists() {
             true => load_checkpoint(&path, program)?,
-            false => start
-                .map_or_else(|| self.fresh(program), |s| Checkpoint::fresh(State::fresh(s.phases.clone()))),
+            false => self.fresh(&learning),
         };
         let config = &self.experiment.train;
         let begins = config.ending(&from.rows).is_none();
@@ -281,12 +344,14 @@ impl Context<'_> {
             config,
             method,
             moving,
+            distances,
             seed: self.experiment.seed,
             program,
             train: train_set,
             train_images: &self.data.train,
             test: test_set,
             test_labels: &self.data.test.labels,
+            validation,
             // Looking at the tally waits for a GPU; on the CPU it is free.
             tally_every: if self.engine.device().engine == "cpu" { 1 } else { 16 },
             stop: self.stop,
@@ -298,7 +363,7 @@ impl Context<'_> {
             watch.note(&format!("stopped after epoch {}: {ending}", outcome.rows.len()));
         }
         match config.keep {
-            Keep::Best if !outcome.interrupted() => self.best(outcome, name, (program, moving), test_set),
+            Keep::Best if !outcome.interrupted() => self.best(outcome, name, &learning, test_set),
             _ => Ok(outcome),
         }
     }
@@ -308,23 +373,32 @@ impl Context<'_> {
         &mut self,
         outcome: Outcome,
         stage: &str,
-        (program, moving): (&Program, Option<Moving<'_>>),
+        learning: &Learning<'_>,
         test: SetId,
     ) -> Result<Outcome, RunError> {
-        let best = load_best(self.dir, stage, program, &outcome.rows)?;
-        if let Some(moving) = moving.filter(|m| m.bench) {
+        let best = load_best(self.dir, stage, learning.program, &outcome.rows)?;
+        let distances = best.distances.as_ref().map(|d| d.metres.clone());
+        if let (Some((compile, _)), Some(distances)) = (learning.distances, &distances) {
+            self.engine.replace(&compile(distances)?)?;
+        }
+        if let Some(moving) = learning.moving.filter(|m| m.bench) {
             self.engine.replace(&(moving.compile)(best.position.step / moving.every)?)?;
         }
         let labels = &self.data.test.labels[..];
         let evaluation = test_as_trained(self.engine, &best, (test, labels), self.experiment)?;
         let (state, exposure, epoch) = (best.state, best.exposure, best.position.epoch);
-        Ok(Outcome { state, exposure, evaluation, epoch, ..outcome })
+        Ok(Outcome { state, exposure, evaluation, epoch, distances, ..outcome })
     }
 
-    fn fresh(&self, program: &Program) -> Checkpoint {
+    fn fresh(&self, learning: &Learning<'_>) -> Checkpoint {
         let (start, seed) = (self.experiment.train.start, self.experiment.seed);
-        let phases = train::initial_phases(start, program.shape, program.masks.len(), seed);
-        Checkpoint::fresh(State::fresh(phases))
+        let Program { shape, masks, .. } = learning.program;
+        let phases = match learning.start {
+            Some(state) => state.phases.clone(),
+            None => train::initial_phases(start, *shape, masks.len(), seed),
+        };
+        let distances = learning.distances.map(|(_, first)| Distances::fresh(first.to_vec()));
+        Checkpoint { distances, ..Checkpoint::fresh(State::fresh(phases)) }
     }
 
     pub(super) fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
@@ -434,8 +508,15 @@ pub fn retest(
 ) -> Result<Retested, RunError> {
     let programs = Programs::compile(experiment, data.test.size, engine)?;
     experiment.check_test_data(data)?;
+    // The images that exposures were measured with are those that were trained on.
+    let held_out = if data.train.is_empty() { None } else { Some(experiment.hold_out(data)?.0) };
+    let data = held_out.as_ref().unwrap_or(data);
     let keep = experiment.train.keep;
     let ideal = finished(dir, Method::InSilico.name(), &programs.ideal, keep)?;
+    let programs = match &ideal.distances {
+        Some(learned) => programs.with_distances(&learned.metres, experiment)?,
+        None => programs,
+    };
     let ffm = finished(dir, programs.method.name(), &programs.twin, keep)?;
     let images = if data.train.is_empty() { &data.test } else { &data.train };
     let labels = &data.test.labels[..];
