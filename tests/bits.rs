@@ -12,9 +12,18 @@ use ffm_twin::experiment::bits::{BitsRow, compare_bits};
 use ffm_twin::experiment::{DEFAULT, Experiment, settings};
 use ffm_twin::twin::{ErrorPass, Misalignment, System, SystemConfig};
 
-/// Strokes through two layers of 64 x 64 pixels.
+/// Strokes through three layers of 32 x 32 pixels.
 fn study(bits: &[u32], seed: u64, more: &[&str], stop: bool) -> Option<BitsRow> {
-    let sets = ["optics.layers=2", "data.train=2000", "data.test=1000", "train.epochs=3", "train.rate=0.06"];
+    let sets = [
+        "optics.pixels=32",
+        "optics.pitch=80 um",
+        "optics.layers=3",
+        "data.train=2000",
+        "data.test=1000",
+        "train.batch=8",
+        "train.epochs=3",
+        "train.rate=0.06",
+    ];
     let sets: Vec<String> = sets.iter().chain(more).map(|s| (*s).to_owned()).collect();
     let mut experiment: Experiment = settings(DEFAULT, "default", &sets).expect("settings");
     experiment.seed = seed;
@@ -38,8 +47,8 @@ fn training_with_rounding_beats_rounding_afterwards_at_two_bits() {
     }
 }
 
-/// What is left of a measured gain.
-const MARGIN: f64 = 0.02;
+/// What is left of measured gains of 5.3 and 6.4 points.
+const MARGIN: f64 = 0.03;
 
 #[test]
 fn a_study_can_be_stopped_and_repeats() {

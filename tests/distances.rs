@@ -74,14 +74,16 @@ impl Watch for Impatient<'_> {
     fn note(&mut self, _: &str) {}
 }
 
-/// Two layers of 32 x 32 pixels; with this pitch, a wavelength and 5 mm hardly any light reaches another pixel.
+/// Two layers of 32 x 32 pixels, 2.6 mm wide: at 50 mm light reaches too few other pixels.
 fn run(more: &[&str], pause: usize) -> (Summary, Vec<f64>) {
     let sets = [
         "optics.pixels=32",
-        "optics.pitch=50 um",
+        "optics.pitch=80 um",
         "optics.layers=2",
-        "data.train=400",
-        "data.test=200",
+        "data.train=1000",
+        "data.test=500",
+        "train.batch=8",
+        "train.rate=0.06",
         "train.epochs=3",
     ];
     let sets: Vec<String> = sets.iter().chain(more).map(|s| (*s).to_owned()).collect();
@@ -114,8 +116,8 @@ fn run(more: &[&str], pause: usize) -> (Summary, Vec<f64>) {
     }
 }
 
-const WRONG: &str = "optics.distance=20 mm";
-const LEARN: &str = "train.distances={ rate = '6 mm', every = 1, probe = '0.2 mm' }";
+const WRONG: &str = "optics.distance=50 mm";
+const LEARN: &str = "train.distances={ rate = '6 mm', every = 2, probe = '0.5 mm' }";
 
 #[test]
 fn a_network_that_begins_at_wrong_distances_learns_better_ones() {
@@ -124,13 +126,19 @@ fn a_network_that_begins_at_wrong_distances_learns_better_ones() {
     let distances = learned.distances.clone().expect("distances");
     println!("{:?} {fixed_loss:?}\n{distances:?} {:?} {loss:?}", fixed.accuracy, learned.accuracy);
     assert!(fixed.distances.is_none());
-    assert!(distances.iter().all(|z| (z - 0.02).abs() > 0.02), "{distances:?}");
-    assert!(loss[2] < 0.9 * fixed_loss[2], "{loss:?} {fixed_loss:?}");
+    assert!(distances.iter().all(|&z| z > 0.08), "{distances:?}");
+    assert!(loss[2] < 0.95 * fixed_loss[2], "{loss:?} {fixed_loss:?}");
+    assert!(
+        learned.accuracy.ideal > fixed.accuracy.ideal + 0.06,
+        "{:?} {:?}",
+        learned.accuracy,
+        fixed.accuracy
+    );
 }
 
 #[test]
 fn learning_distances_resumes_to_the_same_bits() {
-    let more = [WRONG, LEARN, "data.train=60", "train.keep=best", "train.batch=8"];
+    let more = [WRONG, LEARN, "data.train=60", "train.keep=best"];
     let (whole, losses) = run(&more, usize::MAX);
     let (broken, again) = run(&more, 5);
     assert_eq!(whole.distances, broken.distances);
