@@ -114,6 +114,42 @@ fn recorded_rates(run: &Run, stage: &str) -> Vec<f64> {
 }
 
 #[test]
+fn validation_chooses_the_epoch_and_resumes_to_the_same_bits() {
+    let run = interruptions_change_nothing(&[
+        "data.validation=0.25",
+        "train.epochs=4",
+        "train.rate=0.2",
+        "train.keep=best",
+        "train.patience=3",
+    ]);
+    assert_eq!(run.summary.validation_samples, 10);
+    for (course, stage) in
+        [(&run.summary.training.in_silico, Method::InSilico), (&run.summary.training.trained, Method::Ffm)]
+    {
+        let rows: Vec<&EpochRow> = run.rows.iter().filter(|(m, _)| *m == stage).map(|(_, row)| row).collect();
+        // 30 of 40 images are trained on, in batches of 8.
+        assert!(rows.iter().all(|row| row.step == 4 * row.epoch as u64));
+        let best = rows.iter().map(|row| row.validation_accuracy.unwrap()).fold(0.0, f64::max);
+        assert_eq!(course.kept_validation_accuracy, Some(best), "{stage:?}");
+    }
+    assert_eq!(run.retested.trained, run.summary.accuracy.trained);
+    let csv = String::from_utf8(run.files["metrics.csv"].clone()).unwrap();
+    assert_eq!(csv.matches(",validation,accuracy,").count(), run.rows.len());
+}
+
+#[test]
+fn a_drifting_bench_resumes_to_the_same_bits() {
+    let drift = "imperfections.drift={ every = 2, tested_at = [20], shift = { walk = '9 um', steps = 10 }, \
+                 modulator_aberration = { walk = 0.6, amplitude = 0.3, steps = 10 } }";
+    for more in [["train.start=calibrated", "train.keep=last"], ["train.start=flat", "train.keep=best"]] {
+        let run =
+            interruptions_change_nothing(&[drift, "train.epochs=3", "train.rate=0.05", more[0], more[1]]);
+        assert_eq!(run.summary.drift.len(), 5);
+        assert_eq!(run.retested.trained, run.summary.accuracy.trained);
+    }
+}
+
+#[test]
 fn a_warm_cosine_resumes_to_the_same_bits_and_is_recorded() {
     let schedule = r#"train.schedule={kind="cosine", final=0.1, warmup=7}"#;
     let run = interruptions_change_nothing(&[schedule, "train.epochs=3", "train.rate=0.05"]);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Drift;
 use crate::optics::{Angle, Length};
 
 /// `[imperfections]`: nothing is wrong by default.
@@ -24,6 +25,9 @@ pub struct Imperfections {
     /// The camera; without it fields are known exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub camera: Option<CameraConfig>,
+    /// What moves while the bench is in use; without it nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
 }
 
 /// What is wrong with one layer. Signs and order of application: `docs/physics.md`.
@@ -100,6 +104,12 @@ pub struct Aberration {
     /// Whether all layers share one draw (one device used once per layer).
     #[serde(default)]
     pub common: bool,
+}
+
+impl Default for Aberration {
+    fn default() -> Self {
+        Self { zernike: Vec::new(), rms: 0.0, terms: default_terms(), common: false }
+    }
 }
 
 fn default_terms() -> usize {

@@ -1,7 +1,9 @@
 //! What is wrong with a real set-up: the parameters, presets, and how unknown ones are drawn.
 
+mod drift;
 mod imperfections;
 mod preset;
 
+pub use drift::{Drift, Motion};
 pub use imperfections::{Aberration, CameraConfig, Imperfections, LayerErrors};
 pub use preset::{PresetError, resolve};

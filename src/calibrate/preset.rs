@@ -52,6 +52,7 @@ pub fn resolve(given: &Imperfections) -> Result<Imperfections, PresetError> {
         all: given.all.over(&base.all),
         layer: layers,
         camera: given.camera.or(base.camera),
+        drift: given.drift.clone().or(base.drift),
     })
 }
 

@@ -89,6 +89,8 @@ pub(super) enum Command {
     Devices(Devices),
     /// Measure propagation and training rates over sizes, on one device or several
     Bench(Bench),
+    /// Compare masks rounded to few phase levels after training with masks trained with the rounding
+    Bits(Bits),
     /// Fetch and inspect data sets
     #[command(after_help = "Examples:\n  ffm data info\n  ffm data fetch mnist")]
     Data {
@@ -363,6 +365,31 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
         _ => Err("a number of seconds from 0 to 3600 is needed".into()),
     }
+}
+
+/// `ffm bits`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  ffm bits --bits 1,2,3,4,6,8 --seeds 1,2,3\n  \
+    ffm bits examples/fashion_mnist.toml --bits 2,4 --json\n\n\
+    JSON keys: continuous (mean, deviation), table (bits; rounded, trained, gain: mean, deviation), seeds (every run).")]
+pub(super) struct Bits {
+    /// Experiment file; without one: the embedded default experiment
+    pub(super) experiment: Option<PathBuf>,
+    /// Bits of the phase levels
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,2,3,4,6,8", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(super) bits: Vec<u32>,
+    /// Seeds to average over [default: that of the experiment]
+    #[arg(long, value_name = "N,..", value_delimiter = ',')]
+    pub(super) seeds: Vec<u64>,
+    /// Override a key, for instance `train.epochs=5`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Data set name or folder (overrides data.source)
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(super) data: Option<String>,
+    /// Where to compute.
+    #[command(flatten)]
+    pub(super) device: Device,
 }
 
 /// `ffm data`.

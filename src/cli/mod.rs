@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod bits;
 mod compare;
 mod data;
 mod devices;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Methods(args) => methods::methods(&args, &common),
         Command::Devices(args) => devices::devices(&args, &common),
         Command::Bench(args) => bench::bench(&args, &common),
+        Command::Bits(args) => bits::bits(&args, &common),
         Command::Data { command } => data::data(&command, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
     };

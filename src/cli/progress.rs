@@ -50,6 +50,9 @@ impl Watch for Progress {
         let what = match method {
             Method::InSilico => "(a) training in silico on the ideal model".to_owned(),
             Method::InSilicoRobust => "(c) training in silico under random misalignment".to_owned(),
+            Method::InSilicoCalibrated => {
+                "training in silico on the calibrated twin of bench step 0".to_owned()
+            }
             method => format!("(c) training by {} on the imperfect twin", method.title()),
         };
         self.line(&format!("{what}, {epochs} epochs"));
@@ -73,8 +76,14 @@ impl Watch for Progress {
     }
 
     fn epoch(&mut self, _method: Method, row: EpochRow) {
+        let (held_loss, held_accuracy, name) = match (row.validation_loss, row.validation_accuracy) {
+            (Some(loss), Some(accuracy)) => {
+                (format!(" / {loss:.4}"), format!(" / {:.2}", 100.0 * accuracy), " / validation")
+            }
+            _ => (String::new(), String::new(), ""),
+        };
         self.line(&format!(
-            "  epoch {:>2}  loss {:.4} / {:.4}  accuracy {:.2} / {:.2} %  (train / test)",
+            "  epoch {:>2}  loss {:.4}{held_loss} / {:.4}  accuracy {:.2}{held_accuracy} / {:.2} %  (train{name} / test)",
             row.epoch,
             row.train_loss,
             row.test_loss,

@@ -17,14 +17,15 @@ use crate::twin::System;
 
 /// Trains, deploys, trains again, compares.
 pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
-    let mut experiment = settings(args)?;
+    let mut experiment = experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
     experiment.train.validate()?;
     experiment.laboratory.validate()?;
+    experiment.train.check_distance(experiment.optics.distance.0)?;
     experiment.train.method.check(&experiment.system())?;
     let data = load(&experiment)?;
     experiment.detectors.classes.get_or_insert(data.classes.len());
     experiment.check_training_data(&data)?;
-    experiment.train.check_samples(data.train.len())?;
+    experiment.train.check_samples(experiment.hold_out(&data)?.0.train.len())?;
     let mut engine = open(&args.device, common)?;
     if args.dry_run {
         return dry_run(&experiment, &data, &*engine, common);
@@ -75,19 +76,25 @@ pub(super) fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn E
     Ok(engine)
 }
 
-fn settings(args: &Train) -> anyhow::Result<Experiment> {
-    let (text, origin) = match &args.experiment {
+/// The settings of a file (without one: the default experiment) with overrides.
+pub(super) fn experiment(
+    file: Option<&Path>,
+    set: &[String],
+    data: Option<&str>,
+) -> anyhow::Result<Experiment> {
+    let (text, origin) = match file {
         Some(path) => (experiment::read_text(path)?, path.display().to_string()),
         None => (DEFAULT.to_owned(), "the default experiment".to_owned()),
     };
-    let mut experiment: Experiment = experiment::settings(&text, &origin, &args.set)?;
-    if let Some(source) = &args.data {
-        experiment.data.source.clone_from(source);
+    let mut experiment: Experiment = experiment::settings(&text, &origin, set)?;
+    if let Some(source) = data {
+        source.clone_into(&mut experiment.data.source);
     }
     Ok(experiment)
 }
 
-fn load(experiment: &Experiment) -> anyhow::Result<DataSet> {
+/// The images of an experiment.
+pub(super) fn load(experiment: &Experiment) -> anyhow::Result<DataSet> {
     let limits = Limits { train: experiment.data.train, test: experiment.data.test };
     Ok(data::load(&experiment.data.source, limits, experiment.seed)?)
 }

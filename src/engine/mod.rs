@@ -44,6 +44,21 @@ impl ImageSet {
         self.labels.len()
     }
 
+    /// Some of the images.
+    ///
+    /// # Panics
+    /// When there is no image of such a number.
+    #[must_use]
+    pub fn only(&self, images: &[u32]) -> Self {
+        let size = self.size[0] * self.size[1];
+        let take = |&i: &u32| &self.pixels[i as usize * size..(i as usize + 1) * size];
+        Self {
+            size: self.size,
+            pixels: images.iter().flat_map(take).copied().collect(),
+            labels: images.iter().map(|&i| self.labels[i as usize]).collect(),
+        }
+    }
+
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Imperfections;
 use crate::data::DataSet;
-use crate::engine::Store;
-use crate::train::{LaboratoryConfig, TrainConfig};
+use crate::engine::{ImageSet, Store};
+use crate::train::{LaboratoryConfig, TrainConfig, held_out};
 use crate::twin::{
     ActivationConfig, ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, MasksConfig,
     OpticsConfig, SourceConfig, SystemConfig,
@@ -73,7 +73,7 @@ impl Default for Experiment {
 }
 
 /// `[data]`: which images.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
     /// `strokes` (built in), `mnist`, `fashion-mnist`, or a folder.
@@ -84,11 +84,15 @@ pub struct DataConfig {
     /// Test images at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<usize>,
+    /// Training images that are held out and choose epochs (`train.patience`, `train.keep`) in place of the test images:
+    /// below 1 a share, from 1 on a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { source: "strokes".into(), train: None, test: None }
+        Self { source: "strokes".into(), train: None, test: None, validation: None }
     }
 }
 
@@ -147,6 +151,29 @@ impl Experiment {
         }
     }
 
+    /// The data with the validation images taken out of the training images; these beside it, `None` where none are asked for.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] when nothing would be left of one of the two.
+    pub fn hold_out(&self, data: &DataSet) -> Result<(DataSet, Option<ImageSet>), ConfigError> {
+        let Some(asked) = self.data.validation else { return Ok((data.clone(), None)) };
+        let n = data.train.len();
+        let held = if asked < 1.0 { (asked * n as f64).round() } else { asked };
+        if !(held >= 1.0 && held < n as f64 && held.fract() == 0.0) {
+            let problem = format!(
+                "must be a share below 1, or a whole number, and leave some of the {n} training images"
+            );
+            return Err(ConfigError::Value {
+                key: "data.validation".into(),
+                value: asked.to_string(),
+                problem,
+            });
+        }
+        let chosen = held_out(self.seed, n, held as usize);
+        let rest: Vec<u32> = (0..n as u32).filter(|i| chosen.binary_search(i).is_err()).collect();
+        Ok((DataSet { train: data.train.only(&rest), ..data.clone() }, Some(data.train.only(&chosen))))
+    }
+
     /// Samples that run at once at most: a batch, but no more than there are images.
     pub fn batch(&self, data: &DataSet) -> usize {
         self.train.batch.min(data.train.len().max(data.test.len()))
@@ -175,6 +202,29 @@ mod tests {
         assert!(error.contains("engine.store") && error.contains("f16"), "{error}");
         let error = read("[engine]\nstores = \"f16\"").unwrap_err().to_string();
         assert!(error.contains("engine.stores"), "{error}");
+    }
+
+    #[test]
+    fn validation_images_leave_the_training_set() {
+        let data =
+            crate::data::load("strokes", crate::data::Limits { train: Some(50), test: Some(5) }, 1).unwrap();
+        let split = |validation: f64| {
+            let mut experiment = Experiment::default();
+            experiment.data.validation = Some(validation);
+            experiment.hold_out(&data)
+        };
+        let (rest, held) = split(0.1).unwrap();
+        let held = held.unwrap();
+        assert_eq!((rest.train.len(), held.len(), rest.test.len()), (45, 5, 5));
+        assert_eq!(split(5.0).unwrap().1, Some(held.clone()));
+        let sum = |set: &ImageSet| set.pixels.iter().map(|&p| u64::from(p)).sum::<u64>();
+        assert_eq!(sum(&rest.train) + sum(&held), sum(&data.train));
+        for bad in [0.0, 0.001, 50.0, 2.5, -1.0, f64::NAN] {
+            assert!(split(bad).unwrap_err().to_string().starts_with("data.validation = "), "{bad}");
+        }
+        let read: Experiment = settings("[data]\nvalidation = 7", "test", &[]).unwrap();
+        assert_eq!(read.data.validation, Some(7.0));
+        assert_eq!(settings::<Experiment>(&read.to_toml(), "written", &[]).unwrap(), read);
     }
 
     #[test]

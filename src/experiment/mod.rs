@@ -1,6 +1,7 @@
 //! Experiments: one file per kind; settings in, run folder out.
 
 pub mod bench;
+pub mod bits;
 pub mod classify;
 mod config;
 mod merge;

@@ -36,6 +36,18 @@ impl Records {
     /// # Errors
     /// When they cannot be read or written.
     pub fn open(dir: &RunDir, stage: &str, kept: u64) -> Result<Self, IoError> {
+        Self::keeping(dir, stage, |row| row.step <= kept)
+    }
+
+    /// Opens the records; all rows of `stage` are dropped.
+    ///
+    /// # Errors
+    /// As [`Records::open`].
+    pub fn anew(dir: &RunDir, stage: &str) -> Result<Self, IoError> {
+        Self::keeping(dir, stage, |_| false)
+    }
+
+    fn keeping(dir: &RunDir, stage: &str, kept: impl Fn(&Row) -> bool) -> Result<Self, IoError> {
         let (csv, events) = (dir.file("metrics.csv"), dir.file("metrics.jsonl"));
         let rows: Vec<Row> = match std::fs::read_to_string(&events) {
             // A line cut short by a crash is no row.
@@ -43,7 +55,7 @@ impl Records {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(IoError::read(&events, &e)),
         };
-        let rows: Vec<Row> = rows.into_iter().filter(|r| r.stage != stage || r.step <= kept).collect();
+        let rows: Vec<Row> = rows.into_iter().filter(|r| r.stage != stage || kept(r)).collect();
         let table: String = rows.iter().map(line).collect();
         write_atomic(&csv, format!("{HEADER}{table}").as_bytes())?;
         write_atomic(&events, rows.iter().map(event).collect::<String>().as_bytes())?;

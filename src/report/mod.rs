@@ -26,8 +26,8 @@ mod validate;
 pub use error::ReportError;
 pub(crate) use format::{duration, grouped, percent, points, significant};
 pub use model::{
-    ClassificationReport, Detector, Epoch, Example, Fact, Fidelity, History, Imperfection, LayerMasks,
-    Optics, Output, Training,
+    ClassificationReport, Detector, DriftPoint, Epoch, Example, Fact, Fidelity, History, Imperfection,
+    LayerMasks, Optics, Output, Training,
 };
 pub use page::render_classification;
 pub use picture::{Picture, PictureKind};

@@ -1,6 +1,6 @@
 //! The data of a classification report, filled by the experiment.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Picture;
 use crate::metrics::{Confusion, GradientCosine};
@@ -55,6 +55,8 @@ pub struct ClassificationReport {
     pub gradient: Option<GradientCosine>,
     /// Likeness of the twin's output to the ideal one, when it was measured.
     pub fidelity: Option<Fidelity>,
+    /// Accuracies as the bench drifts; empty where it stands still.
+    pub drift: Vec<DriftPoint>,
     /// Phase masks, layer by layer.
     pub masks: Vec<LayerMasks>,
     /// Detector regions in pixels of the output pictures.
@@ -109,6 +111,24 @@ pub struct Epoch {
     pub test_loss: Option<f64>,
     /// Accuracy on the test samples, 0 to 1, when it was evaluated.
     pub test_accuracy: Option<f64>,
+    /// Mean loss of the samples that were held out, where there are any.
+    pub validation_loss: Option<f64>,
+    /// Accuracy on them, 0 to 1.
+    pub validation_accuracy: Option<f64>,
+}
+
+/// Test accuracies (0 to 1) on the bench at one moment of its drift.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftPoint {
+    /// Bench step.
+    pub step: u64,
+    /// Masks trained on the ideal model.
+    pub in_silico: f64,
+    /// Masks trained on the calibrated twin of bench step 0.
+    pub calibrated: f64,
+    /// Masks of the third stage: as they are at this step while it trains, the final ones afterwards. `None` where there is
+    /// no test.
+    pub trained: Option<f64>,
 }
 
 /// Mean structural similarity ([`crate::metrics::ssim_intensity`]) of output intensities to those of the ideal system.

@@ -10,7 +10,7 @@ use super::plates::{ExampleView, MaskView};
 use super::setup::{Imperfections, optics};
 use super::summary::{self, Row};
 use super::validate::validate;
-use super::{ClassificationReport, Epoch, Fact, PictureKind, ReportError};
+use super::{ClassificationReport, DriftPoint, Epoch, Fact, PictureKind, ReportError};
 use crate::metrics::Confusion;
 
 /// CSS classes of the three systems, in the order of [`summary::systems`].
@@ -34,6 +34,8 @@ pub fn render_classification(report: &ClassificationReport) -> Result<String, Re
         gradient: report.gradient.as_ref().map(|g| Cosines::new(g.total, &g.layers)),
         loss: loss_chart(report),
         accuracy: accuracy_chart(report),
+        drift: drift_chart(report),
+        validated: summary::validated(&report.ffm_training),
         courses: [&report.in_silico_training, &report.ffm_training].map(summary::course),
         matrices: matrices(report),
         phases: report.masks.iter().any(|m| m.ideal.kind == PictureKind::Phase),
@@ -64,6 +66,10 @@ struct Page<'a> {
     gradient: Option<Cosines>,
     loss: LineChart,
     accuracy: LineChart,
+    /// Where the bench drifts.
+    drift: Option<LineChart>,
+    /// Whether there are curves of a validation.
+    validated: bool,
     /// In silico, third stage.
     courses: [String; 2],
     matrices: [MatrixView<'a>; 3],
@@ -133,32 +139,35 @@ impl Cosines {
     }
 }
 
-/// The four curves of one quantity: training and test, of the first and the third stage.
+/// The curves of one quantity: training, validation where there is one, and test, of the first and the third stage.
 fn series(
     report: &ClassificationReport,
     train: fn(&Epoch) -> f64,
+    validation: fn(&Epoch) -> Option<f64>,
     test: fn(&Epoch) -> Option<f64>,
 ) -> Vec<Series> {
-    let histories = [&report.in_silico_training.history, &report.ffm_training.history];
-    let names = [
-        ("ideal train", "in silico, training set", "ideal test", "in silico, test set"),
-        (
-            "ffm train",
-            &format!("{}, training set", report.method),
-            "ffm test",
-            &format!("{}, test set", report.method),
-        ),
+    let stages = [
+        ("ideal", "in silico", &report.in_silico_training.history),
+        ("ffm", report.method.as_str(), &report.ffm_training.history),
     ];
-    type Names<'a> = (&'static str, &'a str, &'static str, &'a str);
-    let pair = |(history, (train_class, train_name, test_class, test_name)): (&Vec<Epoch>, Names<'_>)| {
-        let points = history.iter().map(|e| (e.epoch, train(e))).collect();
-        let tested = history.iter().filter_map(|e| Some((e.epoch, test(e)?))).collect();
+    let curves = |(class, name, history): (&str, &str, &Vec<Epoch>)| {
+        let curve = |set: &str, kind: &str, value: &dyn Fn(&Epoch) -> Option<f64>| Series {
+            class: format!("{class} {kind}"),
+            name: format!("{name}, {set} set"),
+            points: history.iter().filter_map(|e| Some((e.epoch, value(e)?))).collect(),
+            spreads: Vec::new(),
+        };
         [
-            Series { class: train_class.into(), name: train_name.into(), points, spreads: Vec::new() },
-            Series { class: test_class.into(), name: test_name.into(), points: tested, spreads: Vec::new() },
+            curve("training", "train", &|e| Some(train(e))),
+            curve("test", "test", &test),
+            curve("validation", "validation", &validation),
         ]
     };
-    histories.into_iter().zip(names).flat_map(pair).collect()
+    stages
+        .into_iter()
+        .flat_map(curves)
+        .filter(|s| !s.class.ends_with("validation") || !s.points.is_empty())
+        .collect()
 }
 
 /// The real bench as lines of a table.
@@ -176,16 +185,40 @@ fn bench(report: &ClassificationReport) -> Vec<Fact> {
 }
 
 fn loss_chart(report: &ClassificationReport) -> LineChart {
-    let series = series(report, |e| e.train_loss, |e| e.test_loss);
+    let series = series(report, |e| e.train_loss, |e| e.validation_loss, |e| e.test_loss);
     LineChart::new("Loss after every epoch", "epoch", "mean loss", &series, Vec::new())
 }
 
 fn accuracy_chart(report: &ClassificationReport) -> LineChart {
-    let series = series(report, |e| 100.0 * e.train_accuracy, |e| Some(100.0 * e.test_accuracy?));
+    let series = series(
+        report,
+        |e| 100.0 * e.train_accuracy,
+        |e| Some(100.0 * e.validation_accuracy?),
+        |e| Some(100.0 * e.test_accuracy?),
+    );
     let deployed = report.deployed.accuracy();
     let name = format!("deployed: {} %", percent(deployed));
     let level = Level { class: "deployed", name, value: 100.0 * deployed };
     LineChart::new("Accuracy after every epoch", "epoch", "accuracy / %", &series, vec![level])
+}
+
+/// Accuracy against bench steps.
+fn drift_chart(report: &ClassificationReport) -> Option<LineChart> {
+    type Column = fn(&DriftPoint) -> Option<f64>;
+    let columns: [(&str, &str, Column); 3] = [
+        ("deployed test", "trained on the ideal model", |p| Some(p.in_silico)),
+        ("ideal test", "trained on the calibrated twin of bench step 0", |p| Some(p.calibrated)),
+        ("ffm test", &report.method, |p| p.trained),
+    ];
+    let series = columns.map(|(class, name, value)| Series {
+        class: class.into(),
+        name: name.into(),
+        points: report.drift.iter().filter_map(|p| Some((p.step as f64, 100.0 * value(p)?))).collect(),
+        spreads: Vec::new(),
+    });
+    let title = "Test accuracy as the bench drifts";
+    (!report.drift.is_empty())
+        .then(|| LineChart::new(title, "bench step", "accuracy / %", &series, Vec::new()))
 }
 
 /// A confusion matrix with its caption.
@@ -256,9 +289,10 @@ mod tests {
         report.fidelity = None;
         report.masks.clear();
         report.examples.clear();
+        report.drift.clear();
         report.imperfections.clear();
         let html = render_classification(&report).expect("renders");
-        for id in ["id=\"masks\"", "id=\"examples\"", "href=\"#masks\"", "SSIM"] {
+        for id in ["id=\"masks\"", "id=\"drift\"", "id=\"examples\"", "href=\"#masks\"", "SSIM"] {
             assert!(!html.contains(id), "{id}");
         }
     }

@@ -3,8 +3,8 @@
 use std::f64::consts::TAU;
 
 use super::{
-    ClassificationReport, Detector, Epoch, Example, Fact, Fidelity, Imperfection, LayerMasks, Optics, Output,
-    Picture, PictureKind, Training,
+    ClassificationReport, Detector, DriftPoint, Epoch, Example, Fact, Fidelity, Imperfection, LayerMasks,
+    Optics, Output, Picture, PictureKind, Training,
 };
 use crate::metrics::{Confusion, GradientCosine};
 use crate::train::{BenchCost, Method};
@@ -54,6 +54,7 @@ pub(super) fn sample() -> ClassificationReport {
         methods: Method::ALL.iter().map(|m| m.facts(4)).collect(),
         gradient: Some(GradientCosine { total: 0.9782, layers: vec![0.969, 0.981, 0.987, 0.994] }),
         fidelity: Some(Fidelity { deployed: 0.4127, ffm: 0.6873, samples: 1000 }),
+        drift: (0..5).map(drift).collect(),
         masks: (0..4)
             .map(|l| LayerMasks { name: format!("Layer {}", l + 1), ideal: mask(l, 0.0), ffm: mask(l, 0.9) })
             .collect(),
@@ -64,6 +65,17 @@ pub(super) fn sample() -> ClassificationReport {
         optics: optics(),
         imperfections: imperfections(),
         config: "[system]\nwavelength = \"532 nm\"\npitch = \"8 um\"\n# <script>alert('&')</script>\n".into(),
+    }
+}
+
+/// The bench drifts by and by.
+fn drift(k: u64) -> DriftPoint {
+    let falls = |from: f64| from * (-0.2 * k as f64).exp();
+    DriftPoint {
+        step: 300 * k,
+        in_silico: falls(0.29),
+        calibrated: falls(0.85),
+        trained: (k > 0).then_some(0.845),
     }
 }
 
@@ -90,6 +102,8 @@ fn training(reached: f64, epochs: usize, seconds: f64, samples_per_second: f64) 
             train_accuracy: reached + 0.012 - 0.35 * left,
             test_loss: Some(0.46 + 1.5 * left),
             test_accuracy: Some(reached - 0.33 * left),
+            validation_loss: Some(0.45 + 1.5 * left),
+            validation_accuracy: Some(reached - 0.32 * left),
         }
     };
     Training {

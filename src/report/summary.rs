@@ -58,16 +58,22 @@ pub(super) fn rows(report: &ClassificationReport) -> Vec<Row> {
     rows
 }
 
+/// Whether epochs were compared by images that were held out.
+pub(super) fn validated(training: &Training) -> bool {
+    training.history.iter().any(|e| e.validation_accuracy.is_some())
+}
+
 /// A training in a sentence: epochs, why it was over, the best one, the masks that count.
 pub(super) fn course(training: &Training) -> String {
     let Training { best_epoch, kept_epoch, ended, .. } = training;
     let epochs = training.history.len();
+    let set = if validated(training) { "validation" } else { "test" };
     let used = if kept_epoch == best_epoch {
         "its masks are used".to_owned()
     } else {
         format!("the masks of epoch {kept_epoch} are used")
     };
-    format!("over after epoch {epochs}: {ended}. Best on the test images after epoch {best_epoch}; {used}.")
+    format!("over after epoch {epochs}: {ended}. Best on the {set} images after epoch {best_epoch}; {used}.")
 }
 
 /// Accuracy with its standard error.

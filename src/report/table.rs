@@ -1,8 +1,9 @@
 //! The headline table as plain text and as Markdown.
 
-use super::ClassificationReport;
 use super::boxed::{self, wrapped};
+use super::format::{grouped, percent};
 use super::summary::{Row, bench, gradient, rows, systems};
+use super::{ClassificationReport, DriftPoint};
 
 /// Widest line of the plain-text form; only a single word that is longer exceeds it.
 const WIDTH: usize = 80;
@@ -21,6 +22,12 @@ pub fn text_table(report: &ClassificationReport) -> String {
     if let Some(gradient) = gradient(report) {
         out.extend(wrapped("gradient cosine  ", &gradient, WIDTH));
     }
+    if !report.drift.is_empty() {
+        out.push("as the bench drifts, test accuracy".to_owned());
+        let head =
+            vec!["bench step".to_owned(), "in silico".into(), "calibrated".into(), report.method.clone()];
+        out.extend(boxed::lines(&[head], &report.drift.iter().map(drift_cells).collect::<Vec<_>>()));
+    }
     out.extend(wrapped("on a real bench  ", &bench(report), WIDTH));
     out.extend(wrapped("device           ", &report.device, WIDTH));
     out.join("\n")
@@ -37,6 +44,12 @@ pub fn markdown_table(report: &ClassificationReport) -> String {
     out.join("\n") + "\n"
 }
 
+fn drift_cells(p: &DriftPoint) -> Vec<String> {
+    let share = |v: f64| format!("{} %", percent(v));
+    let trained = p.trained.map_or_else(|| "–".to_owned(), share);
+    vec![grouped(p.step as f64), share(p.in_silico), share(p.calibrated), trained]
+}
+
 fn cells(row: Row) -> Vec<String> {
     std::iter::once(row.label.to_owned()).chain(row.cells).collect()
 }
@@ -50,6 +63,7 @@ mod tests {
     fn text_is_aligned_and_fits_a_terminal() {
         let mut report = sample();
         report.device = "a very long device name ".repeat(8);
+        report.drift.clear();
         let text = text_table(&report);
         assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
         let boxed: Vec<_> = text.lines().filter(|l| l.starts_with(['┌', '│', '├', '└'])).collect();
@@ -80,7 +94,22 @@ Fashion-MNIST through four phase masks & \"air\"
 gradient cosine  0.978 (layer by layer: 0.969, 0.981, 0.987, 0.994)
 on a real bench  39 h 18 min, 4,800,000 frames, 1143 J of light
 device           NVIDIA H100 80GB HBM3 (gpu, f32, vulkan)";
-        assert_eq!(text_table(&sample()), want);
+        let mut report = sample();
+        report.drift.clear();
+        assert_eq!(text_table(&report), want);
+    }
+
+    #[test]
+    fn a_drifting_bench_has_a_table_of_its_own() {
+        let text = text_table(&sample());
+        let want = "\
+as the bench drifts, test accuracy
+┌────────────┬───────────┬────────────┬────────┐
+│ bench step │ in silico │ calibrated │    FFM │
+├────────────┼───────────┼────────────┼────────┤
+│ 0          │    29.0 % │     85.0 % │      – │
+│ 300        │    23.7 % │     69.6 % │ 84.5 % │";
+        assert!(text.contains(want), "{text}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRow, TrainError, Trend};
+use super::{Distances, EpochRow, TrainError, Trend};
 use crate::engine::{Exposure, Program, State, Tally};
 use crate::io::tensors::{self, Tensor};
 
@@ -49,6 +49,8 @@ pub struct Checkpoint {
     pub effort: Effort,
     /// Losses of the stage at its beginning and of late.
     pub trend: Trend,
+    /// Distances, where they learn.
+    pub distances: Option<Distances>,
 }
 
 /// The part that is text.
@@ -66,6 +68,8 @@ struct Header {
     /// Masks with amplitudes.
     #[serde(default, skip_serializing_if = "is_zero")]
     amplitudes: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    distances: Option<Distances>,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -86,6 +90,7 @@ impl Checkpoint {
             rows: Vec::new(),
             effort: Effort::default(),
             trend: Trend::default(),
+            distances: None,
         }
     }
 
@@ -105,6 +110,7 @@ impl Checkpoint {
             trend: self.trend,
             masks: self.state.phases.len(),
             amplitudes: self.state.amplitudes.len(),
+            distances: self.distances.clone(),
         };
         let text = serde_json::to_string(&header).map_err(|e| foreign(path, e))?;
         let mut arrays = Vec::new();
@@ -154,6 +160,7 @@ impl Checkpoint {
             rows: header.rows,
             effort: header.effort,
             trend: header.trend,
+            distances: header.distances,
         })
     }
 
@@ -209,12 +216,15 @@ mod tests {
             test_loss: 0.7,
             test_accuracy: 0.2,
             test_light: 0.3,
+            validation_loss: Some(0.1 + 0.7),
+            validation_accuracy: None,
         };
         Checkpoint {
             position: Position { epoch: 1, batch: 4, step: 13 },
             exposure: Some(Exposure { data: vec![0.9, 1.0 / 7.0], error: vec![1e-9, 2.0] }),
             tally: Tally { loss: 0.1 + 0.2, correct: 7, samples: 11 },
             rows: vec![row],
+            distances: Some(Distances::fresh(vec![0.1 + 0.2, 1.0 / 7.0])),
             effort: Effort { seconds: 2.5, training: 1.0 / 3.0, samples: 77 },
             ..Checkpoint::fresh(State::with_amplitudes(
                 phases.clone(),

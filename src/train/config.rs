@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, EpochRow, Keep, Method, Monitor, Schedule, TrainError};
+use super::{DistanceConfig, Ending, EpochRow, Keep, Method, Monitor, Schedule, TrainError};
 use crate::engine::Update;
 use crate::optics::Length;
 use crate::twin::{Misalignment, Registration};
@@ -44,6 +44,9 @@ pub struct TrainConfig {
     /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides. When a device is lost, or
     /// the program killed, as much work at most has to be repeated (and the up to sixteen steps between two looks at a GPU).
     pub checkpoint_minutes: f64,
+    /// Distances between layers learn in the first stage, and the bench is built with them; default: they are fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distances: Option<DistanceConfig>,
     /// Method of the third stage, on the imperfect twin.
     pub method: Method,
     /// `spsa`: by how much phases are moved, radians.
@@ -102,6 +105,7 @@ impl Default for TrainConfig {
             keep: Keep::Last,
             divergence: 1.5,
             checkpoint_minutes: 1.0,
+            distances: None,
             method: Method::Ffm,
             perturbation: 0.05,
             redraw: 20,
@@ -129,6 +133,8 @@ pub enum Start {
     Flat,
     /// Uniform in 0..2 pi.
     Random,
+    /// Of the third stage: those trained on the calibrated twin of bench step 0. Stages before it start flat.
+    Calibrated,
 }
 
 impl TrainConfig {
@@ -194,6 +200,7 @@ impl TrainConfig {
                 return bad(key, &value, "must be 0 or more");
             }
         }
+        self.distances.map_or(Ok(()), |d| d.validate())?;
         self.schedule.validate()
     }
 
@@ -212,7 +219,16 @@ impl TrainConfig {
         }
         let epochs = self.patience?;
         let stale = self.monitor.epochs_since_improvement(rows) >= epochs;
-        stale.then_some(Ending::Patience { monitor: self.monitor, epochs })
+        let validation = rows.iter().any(|row| row.validation_accuracy.is_some());
+        stale.then_some(Ending::Patience { monitor: self.monitor, epochs, validation })
+    }
+
+    /// Refuses distances to learn that begin out of their bounds. `distance` in metres.
+    ///
+    /// # Errors
+    /// As [`TrainConfig::validate`].
+    pub fn check_distance(&self, distance: f64) -> Result<(), TrainError> {
+        self.distances.map_or(Ok(()), |d| d.check_start(distance))
     }
 
     /// The learning rate at step `step` (from 0) of `steps`.
@@ -271,7 +287,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 14] = [
+        let cases: [(Change, &str); 17] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
@@ -286,6 +302,15 @@ mod tests {
             (|c| c.perturbation = 0.0, "perturbation"),
             (|c| c.redraw = 0, "redraw"),
             (|c| c.robust.axial.0 = -1.0, "robust.axial"),
+            (|c| c.distances = Some(DistanceConfig { every: 0, ..<_>::default() }), "distances.every"),
+            (
+                |c| c.distances = Some(DistanceConfig { probe: Length(1.0), ..<_>::default() }),
+                "distances.least (m)",
+            ),
+            (
+                |c| c.distances = Some(DistanceConfig { rate: Length(-1.0), ..<_>::default() }),
+                "distances.rate (m)",
+            ),
         ];
         assert!(TrainConfig::default().validate().is_ok());
         for (change, key) in cases {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EpochRow;
 
-/// The figure on the test images whose improvement training waits for.
+/// The figure, of validation images where there are any and of test images otherwise, whose improvement training waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Monitor {
@@ -21,8 +21,8 @@ impl Monitor {
     pub fn epochs_since_improvement(self, rows: &[EpochRow]) -> usize {
         // Larger is better.
         let figure = |row: &EpochRow| match self {
-            Self::Accuracy => row.test_accuracy,
-            Self::Loss => -row.test_loss,
+            Self::Accuracy => row.choosing_accuracy(),
+            Self::Loss => -row.choosing_loss(),
         };
         let (mut best, mut since) = (f64::NEG_INFINITY, 0);
         for value in rows.iter().map(figure) {
@@ -56,26 +56,33 @@ pub enum Ending {
         monitor: Monitor,
         /// Epochs waited.
         epochs: usize,
+        /// Whether it was the validation's figure.
+        validation: bool,
     },
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Patience { monitor, epochs } = self else { return f.write_str("all epochs were done") };
-        let figure = match monitor {
-            Monitor::Accuracy => "test accuracy",
-            Monitor::Loss => "test loss",
+        let Self::Patience { monitor, epochs, validation } = self else {
+            return f.write_str("all epochs were done");
         };
+        let figure = match monitor {
+            Monitor::Accuracy => "accuracy",
+            Monitor::Loss => "loss",
+        };
+        let set = if *validation { "validation" } else { "test" };
         let plural = if *epochs == 1 { "" } else { "s" };
-        write!(f, "{figure} did not improve for {epochs} epoch{plural}")
+        write!(f, "{set} {figure} did not improve for {epochs} epoch{plural}")
     }
 }
 
-/// The epoch of the highest test accuracy; of several the one with the lowest test loss, of these the first.
+/// The epoch of the highest accuracy; of several the one with the lowest loss, of these the first. Figures are those of the
+/// validation where there is one, and of the test images otherwise.
 pub fn best_epoch(rows: &[EpochRow]) -> Option<&EpochRow> {
     rows.iter().reduce(|best, row| {
-        let tie = row.test_accuracy == best.test_accuracy && row.test_loss < best.test_loss;
-        if row.test_accuracy > best.test_accuracy || tie { row } else { best }
+        let (new, old) = (row.choosing_accuracy(), best.choosing_accuracy());
+        let tie = new == old && row.choosing_loss() < best.choosing_loss();
+        if new > old || tie { row } else { best }
     })
 }
 
@@ -95,6 +102,8 @@ mod tests {
             test_loss,
             test_accuracy,
             test_light: 0.3,
+            validation_loss: None,
+            validation_accuracy: None,
         };
         figures.iter().enumerate().map(row).collect()
     }
@@ -118,7 +127,7 @@ mod tests {
         let ended = |patience, monitor, epochs, n: usize| {
             TrainConfig { patience, monitor, epochs, ..TrainConfig::default() }.ending(&rows[..n])
         };
-        let waited = |monitor, epochs| Some(Ending::Patience { monitor, epochs });
+        let waited = |monitor, epochs| Some(Ending::Patience { monitor, epochs, validation: false });
         assert_eq!(ended(Some(2), Monitor::Accuracy, 9, 3), None);
         assert_eq!(ended(Some(2), Monitor::Accuracy, 9, 4), waited(Monitor::Accuracy, 2));
         assert_eq!(ended(Some(2), Monitor::Loss, 9, 4), None);
@@ -127,6 +136,19 @@ mod tests {
         assert_eq!(ended(Some(2), Monitor::Loss, 5, 5), Some(Ending::Epochs));
         let text = waited(Monitor::Loss, 2).map(|e| e.to_string());
         assert_eq!(text.as_deref(), Some("test loss did not improve for 2 epochs"));
+    }
+
+    #[test]
+    fn validation_has_the_say_where_there_is_one() {
+        let mut rows = rows(&[(0.5, 1.0), (0.6, 0.9), (0.7, 0.8)]);
+        for (row, accuracy) in rows.iter_mut().zip([0.4, 0.3, 0.2]) {
+            (row.validation_accuracy, row.validation_loss) = (Some(accuracy), Some(1.0 - accuracy));
+        }
+        assert_eq!(best_epoch(&rows).map(|row| row.epoch), Some(1));
+        assert_eq!(Monitor::Loss.epochs_since_improvement(&rows), 3);
+        let config = TrainConfig { patience: Some(2), epochs: 9, ..TrainConfig::default() };
+        let text = config.ending(&rows).map(|e| e.to_string());
+        assert_eq!(text.as_deref(), Some("validation accuracy did not improve for 2 epochs"));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Method {
     InSilicoRobust,
     /// Losses of two randomly perturbed forward passes.
     Spsa,
+    /// Exact adjoint of the imperfect twin itself, without noise: a calibration that knows everything, once.
+    InSilicoCalibrated,
 }
 
 /// Optical work of one sample.
@@ -68,7 +70,7 @@ pub struct MethodFacts {
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InSilico,
         Self::Ffm,
         Self::PhysicsAware,
@@ -76,6 +78,7 @@ impl Method {
         Self::FfmRegistered,
         Self::InSilicoRobust,
         Self::Spsa,
+        Self::InSilicoCalibrated,
     ];
 
     /// The name in configuration and files.
@@ -88,6 +91,7 @@ impl Method {
             Self::FfmRegistered => "ffm-registered",
             Self::InSilicoRobust => "in-silico-robust",
             Self::Spsa => "spsa",
+            Self::InSilicoCalibrated => "in-silico-calibrated",
         }
     }
 
@@ -99,6 +103,7 @@ impl Method {
             Self::InSituBackprop => "in-situ backprop",
             Self::InSilicoRobust => "robust in silico",
             Self::Spsa => "SPSA",
+            Self::InSilicoCalibrated => "calibrated",
             Self::InSilico | Self::PhysicsAware => self.name(),
         }
     }
@@ -113,12 +118,13 @@ impl Method {
             Self::FfmRegistered => "registered fully forward mode",
             Self::InSilicoRobust => "in-silico training under random misalignment",
             Self::Spsa => "simultaneous perturbation",
+            Self::InSilicoCalibrated => "in-silico training on the calibrated twin",
         }
     }
 
     /// Whether the imperfect system takes part in training.
     pub fn is_physical(self) -> bool {
-        !matches!(self, Self::InSilico | Self::InSilicoRobust)
+        !matches!(self, Self::InSilico | Self::InSilicoRobust | Self::InSilicoCalibrated)
     }
 
     fn equation(self) -> &'static str {
@@ -133,13 +139,14 @@ impl Method {
                 "-2 Im(E V), measured: E_l = A^-1 [A T S^-2 A e_l], e_l-1 = M~ E_l, V = M~ U"
             }
             Self::InSilicoRobust => "as in-silico, T and M of a random draw",
+            Self::InSilicoCalibrated => "as in-silico, A, T and M~ of the calibrated twin",
             Self::Spsa => "(L(phi + c D) - L(phi - c D)) / (2 c) D, D = +1 or -1 at random",
         }
     }
 
     fn source(self) -> &'static str {
         match self {
-            Self::InSilico => "Lin et al., Science 361, 1004 (2018)",
+            Self::InSilico | Self::InSilicoCalibrated => "Lin et al., Science 361, 1004 (2018)",
             Self::Ffm | Self::FfmRegistered => "Xue et al., Nature 632, 280 (2024)",
             Self::PhysicsAware => "Wright et al., Nature 601, 549 (2022)",
             Self::InSituBackprop => {
@@ -159,6 +166,7 @@ impl Method {
             Self::FfmRegistered => "as ffm, and a measured registration",
             Self::InSilicoRobust => "a model, limits of misalignment",
             Self::Spsa => "losses only",
+            Self::InSilicoCalibrated => "a model, and every imperfection measured without error",
         }
     }
 
@@ -175,7 +183,7 @@ impl Method {
             HardwareKind::Cascade => Passes { fields: 1, ..one },
         };
         match self {
-            Self::InSilico | Self::InSilicoRobust => Passes::default(),
+            Self::InSilico | Self::InSilicoRobust | Self::InSilicoCalibrated => Passes::default(),
             Self::PhysicsAware => one,
             Self::Ffm | Self::InSituBackprop | Self::FfmRegistered => one + one,
             Self::Spsa => blind + blind,

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod config;
 mod course;
+mod distance;
 mod divergence;
 mod evaluate;
 mod laboratory;
@@ -19,15 +20,16 @@ mod trainer;
 pub use checkpoint::{Checkpoint, Effort, Position};
 pub use config::{Optimizer, Registered, Robust, Start, TrainConfig};
 pub use course::{Ending, Keep, Monitor, best_epoch};
+pub use distance::{CompileAt, DistanceConfig, Distances, slopes};
 pub use divergence::Trend;
 pub use evaluate::{Evaluation, evaluate};
 pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
 pub use perturb::{Estimate, estimate};
-pub use sampler::{epoch_order, initial_commands, initial_phases};
+pub use sampler::{epoch_order, held_out, initial_commands, initial_phases};
 pub use schedule::Schedule;
 pub use trainer::{
-    EpochRow, Job, Observer, Outcome, Redraw, StepNews, evaluation_key, measure_exposure, train,
+    EpochRow, Job, Moving, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train,
 };
 
 use crate::engine::EngineError;

@@ -14,6 +14,7 @@ use crate::engine::{MaskKind, Program};
 const SHUFFLE: u64 = 1 << 32;
 const PHASES: u64 = 2 << 32;
 const AMPLITUDES: u64 = 3 << 32;
+const HELD_OUT: u64 = 4 << 32;
 
 fn generator(seed: u64, stream: u64) -> impl Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -28,10 +29,19 @@ pub fn epoch_order(seed: u64, epoch: usize, n: usize) -> Vec<u32> {
     order
 }
 
+/// `held` of `n` images, in rising order: those that have no part in training.
+pub fn held_out(seed: u64, n: usize, held: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    order.shuffle(&mut generator(seed, HELD_OUT));
+    order.truncate(held);
+    order.sort_unstable();
+    order
+}
+
 /// First phases of `layers` masks, radians.
 pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
     let one = |layer: usize| match start {
-        Start::Flat => Array2::zeros((shape[0], shape[1])),
+        Start::Flat | Start::Calibrated => Array2::zeros((shape[0], shape[1])),
         Start::Random => {
             let mut rng = generator(seed, PHASES + layer as u64);
             Array2::from_shape_simple_fn((shape[0], shape[1]), || TAU * rng.random::<f32>())
@@ -71,6 +81,13 @@ mod tests {
         let mut sorted = a;
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn held_out_images_are_drawn_once_each() {
+        let held = held_out(3, 100, 30);
+        assert!(held.len() == 30 && held.windows(2).all(|w| w[0] < w[1]) && held[29] < 100);
+        assert_ne!(held, held_out(4, 100, 30));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::checkpoint::{Checkpoint, Effort, Position};
 use super::divergence::{Trend, likely_cause};
 use super::{
-    Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order, estimate, evaluate,
+    CompileAt, Distances, Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order,
+    estimate, evaluate, slopes,
 };
 use crate::engine::cpu::CpuEngine;
 use crate::engine::{
@@ -17,6 +18,8 @@ use crate::engine::{
 const EXPOSURE_SAMPLES: usize = 16;
 /// Noise of evaluations is keyed by steps from here on, so that it never repeats that of training.
 const EVALUATION_STEPS: u64 = 1 << 48;
+/// The same for validation.
+const VALIDATION_STEPS: u64 = 1 << 53;
 
 /// One training run.
 pub struct Job<'a> {
@@ -24,8 +27,10 @@ pub struct Job<'a> {
     pub config: &'a TrainConfig,
     /// How gradients are obtained, as far as the program does not say it.
     pub method: Method,
-    /// Where misalignment is drawn anew every [`TrainConfig::redraw`] steps.
-    pub redraw: Option<Redraw<'a>>,
+    /// Where the system changes while it is trained.
+    pub moving: Option<Moving<'a>>,
+    /// Compiles the system with other distances, where distances learn ([`TrainConfig::distances`]).
+    pub distances: Option<CompileAt<'a>>,
     /// Seed of shuffling and noise.
     pub seed: u64,
     /// The program that the engine has loaded.
@@ -38,14 +43,26 @@ pub struct Job<'a> {
     pub test: SetId,
     /// Their labels.
     pub test_labels: &'a [u8],
+    /// Images of the training set that were held out, uploaded, and their labels: they choose epochs in place of the test
+    /// images.
+    pub validation: Option<(SetId, &'a [u8])>,
     /// Steps between two looks at the tally: 1 where looking is free, more where it waits for a device.
     pub tally_every: u64,
     /// Set from outside to stop after the step in flight.
     pub stop: &'a AtomicBool,
 }
 
-/// Compiles the program of draw `n` of the misalignment.
-pub type Redraw<'a> = &'a dyn Fn(u64) -> Result<Program, TrainError>;
+/// A system that changes while it is trained: a bench that drifts, a model that is drawn anew.
+#[derive(Clone, Copy)]
+pub struct Moving<'a> {
+    /// Steps between two of its states.
+    pub every: u64,
+    /// Compiles state `n`; all have the structure of [`Job::program`].
+    pub compile: &'a dyn Fn(u64) -> Result<Program, TrainError>,
+    /// Whether it is a bench that moves on by itself: then tests and exposures meet it as it is at their step. Otherwise
+    /// they meet what was trained on last.
+    pub bench: bool,
+}
 
 /// News after some steps.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +98,24 @@ pub struct EpochRow {
     pub test_accuracy: f64,
     /// Share of the input's light on the detectors, test images.
     pub test_light: f64,
+    /// Mean loss of the images that were held out; `None` without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
+    /// Share of them right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_accuracy: Option<f64>,
+}
+
+impl EpochRow {
+    /// The accuracy that epochs are compared by: of validation, without one of test images.
+    pub fn choosing_accuracy(&self) -> f64 {
+        self.validation_accuracy.unwrap_or(self.test_accuracy)
+    }
+
+    /// The same for the loss.
+    pub fn choosing_loss(&self) -> f64 {
+        self.validation_loss.unwrap_or(self.test_loss)
+    }
 }
 
 /// Whoever watches a run: progress bar, metrics file, checkpoints.
@@ -115,6 +150,8 @@ pub struct Outcome {
     pub evaluation: Evaluation,
     /// The epoch they are of, from 1.
     pub epoch: usize,
+    /// Distances after the masks, metres, where they learned.
+    pub distances: Option<Vec<f64>>,
     /// Why training was over; `None` when it was stopped from outside.
     pub ending: Option<Ending>,
     /// All epochs, those before a resumption included.
@@ -165,10 +202,12 @@ struct Loop<'a> {
     saved: Instant,
     /// Steps done at the last checkpoint.
     kept: u64,
-    /// The misalignment that the engine has.
-    drawn: Option<u64>,
+    /// The state of a moving system that the engine has, and its program.
+    moved: Option<(u64, Program)>,
     /// A state that was read from the device but not saved.
     held: Option<Checkpoint>,
+    /// Distances, where they learn.
+    distances: Option<Distances>,
     /// What was taken before this run began; samples and training time since are added as they come.
     effort: Effort,
 }
@@ -177,6 +216,9 @@ impl<'a> Loop<'a> {
     fn begin(engine: &'a mut dyn Engine, job: &'a Job<'a>, from: Checkpoint) -> Result<Self, TrainError> {
         engine.set_state(&from.state)?;
         let kept = from.position.step;
+        if let (Some(compile), Some(distances)) = (job.distances, &from.distances) {
+            engine.replace(&compile(&distances.metres)?)?;
+        }
         if let Some(exposure) = &from.exposure {
             engine.set_exposure(exposure)?;
         }
@@ -193,8 +235,9 @@ impl<'a> Loop<'a> {
             begun: now,
             saved: now,
             kept,
-            drawn: None,
+            moved: None,
             held: None,
+            distances: from.distances,
             effort: from.effort,
         })
     }
@@ -249,7 +292,9 @@ impl<'a> Loop<'a> {
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;
             let update = job.config.update(step, self.steps());
-            self.step(Batch::whole(job.train, indices, job.seed, step), update)?;
+            let batch = Batch::whole(job.train, indices, job.seed, step);
+            self.step(batch, update)?;
+            self.adjust(batch)?;
             self.at.batch += 1;
             self.at.step += 1;
             self.effort.samples += indices.len() as u64;
@@ -276,13 +321,7 @@ impl<'a> Loop<'a> {
 
     /// One update.
     fn step(&mut self, batch: Batch<'_>, update: Update) -> Result<(), TrainError> {
-        if let Some(redraw) = self.job.redraw {
-            let draw = batch.step / self.job.config.redraw;
-            if self.drawn != Some(draw) {
-                self.engine.replace(&redraw(draw)?)?;
-                self.drawn = Some(draw);
-            }
-        }
+        self.move_to(batch.step)?;
         if self.job.method != Method::Spsa {
             return Ok(self.engine.train(batch, update)?);
         }
@@ -295,14 +334,49 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
+    /// One update of the distances, when it is due.
+    fn adjust(&mut self, batch: Batch<'_>) -> Result<(), TrainError> {
+        let (config, share) =
+            (self.job.config, self.job.config.rate_at(batch.step, self.steps()) / self.job.config.rate);
+        let (Some(compile), Some(learn)) = (self.job.distances, &config.distances) else { return Ok(()) };
+        let Some(distances) = &mut self.distances else { return Ok(()) };
+        if !(batch.step + 1).is_multiple_of(learn.every) {
+            return Ok(());
+        }
+        let slopes = slopes(self.engine, batch, &distances.metres, learn.probe.0, compile)?;
+        distances.update(&slopes, learn, [config.beta1, config.beta2], share);
+        Ok(self.engine.replace(&compile(&distances.metres)?)?)
+    }
+
+    /// Gives the engine the state of a moving system at a step.
+    fn move_to(&mut self, step: u64) -> Result<(), TrainError> {
+        let Some(moving) = self.job.moving else { return Ok(()) };
+        let state = step / moving.every;
+        if self.moved.as_ref().is_none_or(|(known, _)| *known != state) {
+            let program = (moving.compile)(state)?;
+            self.engine.replace(&program)?;
+            self.moved = Some((state, program));
+        }
+        Ok(())
+    }
+
+    /// The same for a bench, which moves on without being trained.
+    fn wait_until(&mut self, step: u64) -> Result<(), TrainError> {
+        match self.job.moving {
+            Some(moving) if moving.bench => self.move_to(step),
+            _ => Ok(()),
+        }
+    }
+
     /// Exposure times for the masks as they are now, as a lab sets them before it records.
     fn expose(&mut self, order: &[u32]) -> Result<(), TrainError> {
         if self.job.program.camera.is_none() {
             return Ok(());
         }
+        self.wait_until(self.at.step)?;
         let samples = &order[..order.len().min(EXPOSURE_SAMPLES)];
-        let exposure =
-            measure_exposure(self.job.program, self.job.train_images, samples, &self.engine.state()?)?;
+        let program = self.moved.as_ref().map_or(self.job.program, |(_, program)| program);
+        let exposure = measure_exposure(program, self.job.train_images, samples, &self.engine.state()?)?;
         self.engine.set_exposure(&exposure)?;
         self.exposure = Some(exposure);
         Ok(())
@@ -385,13 +459,21 @@ impl<'a> Loop<'a> {
     }
 
     fn test(&mut self) -> Result<Evaluation, TrainError> {
+        self.wait_until(self.at.step)?;
         let key = evaluation_key(self.job.seed, self.at.step);
         Ok(evaluate(self.engine, self.job.test, self.job.test_labels, self.job.config.batch, key)?)
+    }
+
+    fn validate(&mut self) -> Result<Option<Evaluation>, TrainError> {
+        let Some((set, labels)) = self.job.validation else { return Ok(None) };
+        let key = (self.job.seed, VALIDATION_STEPS + self.at.step);
+        Ok(Some(evaluate(self.engine, set, labels, self.job.config.batch, key)?))
     }
 
     fn close_epoch(&mut self, watch: &mut dyn Observer) -> Result<(), TrainError> {
         self.held = Some(self.checkpoint()?);
         let test = self.test()?;
+        let validation = self.validate()?;
         let n = self.tally.samples.max(1) as f64;
         self.at = Position { epoch: self.at.epoch + 1, batch: 0, step: self.at.step };
         let row = EpochRow {
@@ -403,6 +485,8 @@ impl<'a> Loop<'a> {
             test_loss: test.loss,
             test_accuracy: test.accuracy,
             test_light: test.light,
+            validation_loss: validation.as_ref().map(|v| v.loss),
+            validation_accuracy: validation.as_ref().map(|v| v.accuracy),
         };
         self.evaluation = Some(test);
         self.tally = Tally::default();
@@ -437,6 +521,7 @@ impl<'a> Loop<'a> {
             rows: self.rows.clone(),
             effort: self.effort(),
             trend: self.trend,
+            distances: self.distances.clone(),
         })
     }
 
@@ -455,6 +540,7 @@ impl<'a> Loop<'a> {
             samples_per_second: self.speed(),
             seconds: self.effort().seconds,
             epoch: self.at.epoch,
+            distances: self.distances.as_ref().map(|d| d.metres.clone()),
             ending,
             rows: std::mem::take(&mut self.rows),
         })
@@ -480,14 +566,7 @@ pub fn measure_exposure(
     // Exposures are of the light, not of what is recorded of it.
     engine.load(&Program { store: Store::F32, ..program.clone() }, samples.len())?;
     engine.set_state(state)?;
-    let size = images.size[0] * images.size[1];
-    let take = |i: &u32| &images.pixels[*i as usize * size..(*i as usize + 1) * size];
-    let few = crate::engine::ImageSet {
-        size: images.size,
-        pixels: samples.iter().flat_map(take).copied().collect(),
-        labels: samples.iter().map(|&i| images.labels[i as usize]).collect(),
-    };
-    let set = engine.upload(&few)?;
+    let set = engine.upload(&images.only(samples))?;
     let indices: Vec<u32> = (0..samples.len() as u32).collect();
     Ok(engine.measure_exposure(Batch::whole(set, &indices, 0, 0))?)
 }

@@ -12,7 +12,7 @@ use super::limits;
 use super::loss::LossConfig;
 use super::memory;
 use super::modulator::{self, Draw};
-use crate::calibrate::{self, Aberration, CameraConfig, Imperfections, LayerErrors};
+use crate::calibrate::{self, Aberration, CameraConfig, Drift, Imperfections, LayerErrors};
 use crate::device::noise;
 use crate::engine::{
     Camera, Encoding, EngineError, Input, Loss, Modulator, Program, Readout, Relay, Scoring, Store,
@@ -65,6 +65,8 @@ pub struct System {
     image: [usize; 2],
     regions: Vec<Region>,
     seed: u64,
+    /// Free space after each mask, metres.
+    distances: Vec<f64>,
 }
 
 impl System {
@@ -87,6 +89,9 @@ impl System {
         if o.layers == 0 || o.layers > 1000 {
             return Err(value("optics.layers", o.layers, "must be 1 to 1000"));
         }
+        if let Some(bits) = o.bits.filter(|b| !(1..=16).contains(b)) {
+            return Err(value("optics.bits", bits, "must be 1 to 16; leave it out for continuous phases"));
+        }
         positive("optics.distance (m)", o.distance.0)?;
         if !(o.input_distance.0.is_finite() && o.input_distance.0 >= 0.0) {
             return Err(value("optics.input_distance (m)", o.input_distance.0, "must be 0 or positive"));
@@ -102,7 +107,8 @@ impl System {
         let regions = detectors::regions(&config.detectors, [rows, cols])?;
         let errors = calibrate::resolve(&config.imperfections)?;
         let seed = errors.seed.unwrap_or(seed);
-        let system = Self { config, errors, grid, image, regions, seed };
+        let distances = vec![config.optics.distance.0; config.optics.layers];
+        let system = Self { config, errors, grid, image, regions, seed, distances };
         system.window()?;
         system.check_errors()?;
         Ok(system)
@@ -119,9 +125,10 @@ impl System {
             }
         }
         for number in 1..=layers {
-            limits::check(&self.errors.of(number), number, &self.grid, self.config.optics.distance.0)?;
+            limits::check(&self.errors.of(number), number, &self.grid, self.distances[number - 1])?;
         }
         self.config.masks.check(layers)?;
+        self.check_drift(self.errors.drift.as_ref())?;
         self.config.activation.compile()?;
         positive("input.phase_range (rad)", self.config.input.phase_range.0)?;
         if let SourceConfig::Gaussian { waist } = self.config.source {
@@ -179,6 +186,35 @@ impl System {
         self.errors.of(layer)
     }
 
+    /// Free space after each mask, metres.
+    pub fn distances(&self) -> &[f64] {
+        &self.distances
+    }
+
+    /// The same system with other distances after its masks, metres.
+    ///
+    /// # Errors
+    /// Distances that are not positive, or not one per layer.
+    pub fn with_distances(&self, distances: &[f64]) -> Result<Self, ConfigError> {
+        let layers = self.config.optics.layers;
+        if distances.len() != layers {
+            return Err(value("optics.layers", layers, format!("{} distances were given", distances.len())));
+        }
+        distances.iter().try_for_each(|&z| positive("a distance (m)", z))?;
+        let other = Self { distances: distances.to_vec(), ..self.clone() };
+        other.check_errors()?;
+        Ok(other)
+    }
+
+    /// What moves on the bench, if anything does.
+    pub fn drift(&self) -> Option<&Drift> {
+        self.errors.drift.as_ref()
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The camera of the twin, if it has one.
     pub fn camera(&self) -> Option<&CameraConfig> {
         self.errors.camera.as_ref()
@@ -194,8 +230,22 @@ impl System {
     /// # Errors
     /// Undersampling, or no transform of the length needed.
     pub fn compile_ideal(&self, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
-        let perfect = LayerErrors::default();
-        self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None, self.seed)
+        let perfect = self.model();
+        self.compile(lengths, ErrorPass::Forward, |_| perfect.clone(), None, (self.seed, false))
+    }
+
+    /// The perfect system with other distances after its masks, metres. Programs of all distances have the same structure.
+    ///
+    /// # Errors
+    /// As [`System::compile_ideal`] and [`System::with_distances`].
+    pub fn compile_ideal_at(&self, distances: &[f64], lengths: Lengths<'_>) -> Result<Program, ConfigError> {
+        let (system, model) = (self.with_distances(distances)?, self.model());
+        system.compile(lengths, ErrorPass::Forward, |_| model.clone(), None, (self.seed, true))
+    }
+
+    /// A layer of a model: perfect but for the levels that masks are designed for.
+    fn model(&self) -> LayerErrors {
+        LayerErrors { bits: self.config.optics.bits, ..LayerErrors::default() }
     }
 
     /// The ideal system with misalignment number `draw`, measured exactly, errors by the exact transpose. Programs of all
@@ -209,22 +259,41 @@ impl System {
         draw: u64,
         lengths: Lengths<'_>,
     ) -> Result<Program, ConfigError> {
-        let errors: Vec<_> =
-            (1..=self.config.optics.layers).map(|l| drawn(limits, self.seed, draw, l)).collect();
+        let errors: Vec<_> = (1..=self.config.optics.layers)
+            .map(|l| drawn(limits, self.seed, draw, l).over(&self.model()))
+            .collect();
         for (number, e) in (1..).zip(&errors) {
-            limits::check(e, number, &self.grid, self.config.optics.distance.0)?;
+            limits::check(e, number, &self.grid, self.distances[number - 1])?;
         }
         let [low, high] = noise::step_key(self.seed, draw);
         let seed = u64::from(high) << 32 | u64::from(low);
-        self.compile(lengths, ErrorPass::Transposed, |layer| errors[layer - 1].clone(), None, seed)
+        let errors = |layer: usize| errors[layer - 1].clone();
+        self.compile(lengths, ErrorPass::Transposed, errors, None, (seed, false))
     }
 
-    /// The imperfect twin.
+    /// The imperfect twin, at bench step 0 where it drifts.
     ///
     /// # Errors
     /// As [`System::compile_ideal`], and imperfections out of range.
     pub fn compile_twin(&self, pass: ErrorPass, lengths: Lengths<'_>) -> Result<Program, ConfigError> {
-        self.compile(lengths, pass, |layer| self.errors.of(layer), self.errors.camera.as_ref(), self.seed)
+        self.compile_twin_at(pass, 0, lengths)
+    }
+
+    /// The imperfect twin at a bench step. Programs of all steps have the same structure.
+    ///
+    /// # Errors
+    /// As [`System::compile_twin`]: a parameter may have drifted out of its range.
+    pub fn compile_twin_at(
+        &self,
+        pass: ErrorPass,
+        step: u64,
+        lengths: Lengths<'_>,
+    ) -> Result<Program, ConfigError> {
+        let layers = 1..=self.config.optics.layers;
+        let errors = layers.map(|l| self.errors_at(l, step)).collect::<Result<Vec<_>, ConfigError>>()?;
+        let errors = |layer: usize| errors[layer - 1].clone();
+        let apart = self.errors.drift.as_ref().is_some_and(Drift::moves_hops);
+        self.compile(lengths, pass, errors, self.errors.camera.as_ref(), (self.seed, apart))
     }
 
     /// The propagation method that the layers use on a padded grid.
@@ -232,7 +301,7 @@ impl System {
     /// # Errors
     /// Undersampling.
     pub fn method(&self, padded: [usize; 2]) -> Result<Method, ConfigError> {
-        Ok(self.space(self.config.optics.distance.0).resolve(padded, self.grid.dy, self.grid.dx)?)
+        Ok(self.space(self.distances[0]).resolve(padded, self.grid.dy, self.grid.dx)?)
     }
 
     pub(super) fn space(&self, distance: f64) -> Propagation {
@@ -252,13 +321,14 @@ impl System {
         pass: ErrorPass,
         errors: impl Fn(usize) -> LayerErrors,
         camera: Option<&CameraConfig>,
-        seed: u64,
+        // Of random draws; whether equal hops keep transfer functions of their own.
+        (seed, apart): (u64, bool),
     ) -> Result<Program, ConfigError> {
         let o = &self.config.optics;
         let padded = self.padded(lengths)?;
         let layers: Vec<LayerErrors> = (1..=o.layers).map(errors).collect();
         memory::check(&self.config, padded, &layers)?;
-        let mut shelf = Shelf::new(self, seed, padded);
+        let mut shelf = Shelf::new(self, (seed, apart), padded);
         let (mut hops, mut masks, mut error_masks) = (Vec::new(), Vec::new(), Vec::new());
         if o.input_distance.0 > 0.0 {
             hops.push(shelf.hop(&LayerErrors::default(), o.input_distance.0, 0, pass)?);
@@ -271,7 +341,7 @@ impl System {
                 frozen: !self.config.masks.of(layer).trainable,
                 ..modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?
             };
-            let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
+            let mut hop = shelf.hop(e, self.distances[layer - 1], layer, pass)?;
             hop.mask = Some(masks.len());
             // The last field is detected as it arrives.
             hop.activation = self.config.activation.compile()?.filter(|_| layer < o.layers);
@@ -280,7 +350,10 @@ impl System {
             }
             match pass {
                 ErrorPass::Registered(_) => error_masks.push(corrected(&mask, &hop)),
-                ErrorPass::Model => error_masks.push(Modulator { kind, ..Modulator::default() }),
+                ErrorPass::Model => error_masks.push(Modulator {
+                    kind,
+                    ..modulator::modulator(&self.model(), &self.grid, 1.0, draw)?
+                }),
                 ErrorPass::Forward | ErrorPass::Transposed => {}
             }
             hops.push(hop);

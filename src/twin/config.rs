@@ -46,6 +46,11 @@ pub struct OpticsConfig {
     pub pitch: Pair<Length>,
     /// Number of masks.
     pub layers: usize,
+    /// Bits of the phase levels that masks are designed for: models round to them, in training as well, and the gradient
+    /// passes the rounding as if it were not there. Default: continuous phases. What the hardware has is
+    /// `imperfections.all.bits`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
     /// Free space after every mask.
     pub distance: Length,
     /// Free space in front of the first mask; 0: the input is loaded on the first mask.
@@ -66,6 +71,7 @@ impl Default for OpticsConfig {
             pixels: Pair::One(128),
             pitch: Pair::One(Length(25e-6)),
             layers: 4,
+            bits: None,
             distance: Length(0.388),
             input_distance: Length(0.0),
             padding: 2.0,

@@ -16,6 +16,8 @@ pub(super) struct Shelf<'a> {
     system: &'a System,
     /// Of random draws.
     seed: u64,
+    /// Whether hops that are alike keep transfer functions of their own, because they will not stay alike.
+    apart: bool,
     padded: [usize; 2],
     /// What there is so far.
     pub(super) transfers: Vec<Arc<Field>>,
@@ -29,11 +31,13 @@ struct TransferKey {
     shift: [f64; 2],
     pupil: Vec<(usize, f64)>,
     transposed: bool,
+    /// Tells apart what must not be shared; 0 where sharing is right.
+    place: usize,
 }
 
 impl<'a> Shelf<'a> {
-    pub(super) fn new(system: &'a System, seed: u64, padded: [usize; 2]) -> Self {
-        Self { system, seed, padded, transfers: Vec::new(), keys: Vec::new() }
+    pub(super) fn new(system: &'a System, (seed, apart): (u64, bool), padded: [usize; 2]) -> Self {
+        Self { system, seed, apart, padded, transfers: Vec::new(), keys: Vec::new() }
     }
 
     /// A hop of a layer (from 1; 0 is in front of the first) over a distance in metres, without its mask.
@@ -44,11 +48,14 @@ impl<'a> Shelf<'a> {
         layer: usize,
         pass: ErrorPass,
     ) -> Result<Hop, ConfigError> {
+        let place = |error: usize| if self.apart { 2 * layer + 1 + error } else { 0 };
+        let (here, back) = (place(0), place(1));
         let key = TransferKey {
             distance: distance + e.axial.map_or(0.0, |a| a.0),
             shift: e.shift.map_or([0.0; 2], |s| s.map(|l| l.0)),
             pupil: self.pupil(e, layer)?,
             transposed: false,
+            place: here,
         };
         let transfer = self.transfer(&key)?;
         let draw = Draw { seed: self.seed, layer };
@@ -59,24 +66,46 @@ impl<'a> Shelf<'a> {
             ErrorPass::Forward => ErrorHop { transfer, before: None, after: after.clone() },
             ErrorPass::Transposed => {
                 // An even transfer function is its own transpose; only a shift or an odd aberration makes another one.
-                let even = key.shift == [0.0; 2] && key.pupil.is_empty();
-                let transfer =
-                    if even { transfer } else { self.transfer(&TransferKey { transposed: true, ..key })? };
+                let even = key.shift == [0.0; 2] && key.pupil.is_empty() && !self.apart;
+                let transfer = match even {
+                    true => transfer,
+                    false => self.transfer(&TransferKey { transposed: true, place: back, ..key })?,
+                };
                 ErrorHop { transfer, before: after.clone(), after: None }
             }
             // What is loaded was shifted back twice and given the camera's factor, so that the hop becomes its transpose, seen
-            // through that factor once more; `corrected` takes it off the measured field.
+            // through that factor once more; `corrected` takes it off the measured field. Both were measured at bench step 0.
             ErrorPass::Registered(known) => {
+                let was = self.system.registered_errors(layer)?;
+                let moved = was.shift.map_or([0.0; 2], |s| [0, 1].map(|k| key.shift[k] - s[k].0));
                 let transfer = self.transfer(&TransferKey {
-                    shift: key.shift.map(|s| s + 2.0 * known.shift),
+                    shift: [0, 1].map(|k| key.shift[k] - 2.0 * moved[k] + 2.0 * known.shift),
                     transposed: true,
+                    place: back,
                     ..key
                 })?;
-                let before = self.measured_side(after.as_ref(), known.aberration, layer)?;
+                let measured = match self.system.drift().is_some_and(|d| d.camera_aberration.is_some()) {
+                    true => modulator::side(
+                        was.camera_aberration.as_ref(),
+                        was.camera_edge,
+                        grid,
+                        draw,
+                        Kind::Camera,
+                    )?
+                    .map(Arc::new),
+                    false => after.clone(),
+                };
+                let before = self.measured_side(measured.as_ref(), known.aberration, layer)?;
                 ErrorHop { transfer, before, after: after.clone() }
             }
             ErrorPass::Model => {
-                let ideal = TransferKey { distance, shift: [0.0; 2], pupil: Vec::new(), transposed: false };
+                let ideal = TransferKey {
+                    distance,
+                    shift: [0.0; 2],
+                    pupil: Vec::new(),
+                    transposed: false,
+                    place: back,
+                };
                 ErrorHop { transfer: self.transfer(&ideal)?, before: None, after: None }
             }
         };

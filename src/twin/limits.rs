@@ -7,7 +7,7 @@ use crate::calibrate::{Aberration, LayerErrors};
 use crate::optics::Grid;
 
 /// Highest Noll index (radial order 30): finer structure is not an aberration, and a typing error must not run for hours.
-const HIGHEST_NOLL: usize = 496;
+pub(super) const HIGHEST_NOLL: usize = 496;
 
 /// Refuses what no layer (from 1) on `grid`, `distance` metres of free space behind it, can have.
 pub(super) fn check(e: &LayerErrors, number: usize, grid: &Grid, distance: f64) -> Result<(), ConfigError> {

@@ -4,6 +4,7 @@ mod activation;
 mod compile;
 mod config;
 mod detectors;
+mod drift;
 mod errors;
 mod hops;
 mod limits;

@@ -77,7 +77,12 @@ fn lut(e: &LayerErrors, key: &dyn Fn(&str) -> String) -> Result<Option<Arc<[f64]
     if range == 1.0 && gamma == 1.0 {
         return Ok(None);
     }
-    Ok(Some((0..LUT).map(|k| TAU * range * (k as f64 / (LUT - 1) as f64).powf(gamma)).collect()))
+    Ok(Some(response(range, gamma).into()))
+}
+
+/// The look-up table of a phase response.
+pub(super) fn response(range: f64, gamma: f64) -> Vec<f64> {
+    (0..LUT).map(|k| TAU * range * (k as f64 / (LUT - 1) as f64).powf(gamma)).collect()
 }
 
 /// A sampled Gaussian of the given standard deviation, normalised, out to four deviations.

@@ -1,6 +1,7 @@
 //! The program as its users meet it: the real binary in fresh folders, its messages, files and exit codes.
 
 mod bench;
+mod bits;
 mod checkpoints;
 mod fleet;
 mod images;

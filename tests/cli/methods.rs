@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use crate::support::{CPU, command, ffm, folder, json, text, tiny, tiny_args};
 
 /// Every method of the third stage but the default one, with what its hardware needs.
-const METHODS: [(&str, &[&str]); 5] = [
+const METHODS: [(&str, &[&str]); 6] = [
     ("physics-aware", &[]),
     ("in-situ-backprop", &["--set", "hardware.bidirectional=true"]),
     ("ffm-registered", &[]),
     ("in-silico-robust", &["--set", "train.redraw=3"]),
     ("spsa", &[]),
+    ("in-silico-calibrated", &[]),
 ];
 
 fn arguments<'a>(set: &'a str, needs: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
@@ -30,7 +31,7 @@ fn every_method_trains_and_is_reported() {
         assert!(summary["gradient_cosine"].as_array().is_some_and(|c| c.len() == 2), "{summary}");
         // 32 training and 20 test images, two layers, four frames a field; tests take two fields each.
         let fields = match method {
-            "in-silico-robust" => 0,
+            "in-silico-robust" | "in-silico-calibrated" => 0,
             "physics-aware" => 2,
             _ => 4,
         };
@@ -137,7 +138,7 @@ fn the_table_of_methods_is_printed() {
         ran.stdout
     );
     let table = ran.json();
-    assert_eq!(table["methods"].as_array().map(Vec::len), Some(7));
+    assert_eq!(table["methods"].as_array().map(Vec::len), Some(8));
     assert_eq!(table["methods"][2]["name"], "physics-aware");
     assert_eq!(table["methods"][2]["reload"]["loads"], 8);
 }

@@ -7,6 +7,7 @@ use crate::data::DataSet;
 use crate::engine::{Batch, Engine, Exposure, Program, State};
 use crate::experiment::{Experiment, RunError};
 use crate::metrics::{GradientCosine, gradient_cosine, ssim_intensity};
+use crate::report::DriftPoint;
 use crate::train::{self, Method, Outcome};
 
 /// Test images whose output fields are compared.
@@ -23,6 +24,10 @@ pub(super) struct Found {
     pub(super) ideal: Outcome,
     pub(super) deployed: Deployed,
     pub(super) ffm: Outcome,
+    /// Images held out of the training set.
+    pub(super) validation: usize,
+    /// Empty where the bench stands still.
+    pub(super) drift: Vec<DriftPoint>,
 }
 
 /// What the analysis adds.
@@ -60,10 +65,11 @@ pub(super) fn analyse(
     experiment: &Experiment,
     data: &DataSet,
     engine: &mut dyn Engine,
-    programs: &Programs,
+    // As the bench was when in-silico masks were first deployed, and when the third stage's were tested.
+    (programs, later): (&Programs, &Programs),
     found: &Found,
 ) -> Result<Analysis, RunError> {
-    let gradient = gradients(experiment, data, engine, programs, &found.ffm)?;
+    let gradient = gradients(experiment, data, engine, later, &found.ffm)?;
     let picked = pick(&data.test.labels, data.classes.len());
     let mut indices: Vec<u32> = (0..data.test.len().min(FIELDS) as u32).collect();
     let compared = indices.len();
@@ -73,9 +79,9 @@ pub(super) fn analyse(
     };
     let ideal = run(&programs.ideal, &found.ideal.state, None)?;
     let deployed = run(&programs.twin, &found.ideal.state, found.deployed.exposure.as_ref())?;
-    let ffm = run(&programs.twin, &found.ffm.state, found.ffm.exposure.as_ref())?;
+    let ffm = run(&later.twin, &found.ffm.state, found.ffm.exposure.as_ref())?;
     let [uncalibrated, calibrated] =
-        [run(&programs.ideal, &found.ffm.state, None)?, run(&programs.truth, &found.ffm.state, None)?];
+        [run(&programs.ideal, &found.ffm.state, None)?, run(&later.truth, &found.ffm.state, None)?];
     let likeness = |one: &[Output], other: &[Output]| -> Result<f64, RunError> {
         let mut sum = 0.0;
         for (a, b) in one.iter().zip(other).take(compared) {
@@ -139,7 +145,11 @@ fn gradients(
         Ok(engine.trace(batch)?.gradients)
     };
     // A computer's method never sees the twin: its gradient is that of the model.
-    let used = if programs.method.is_physical() { &programs.twin } else { &programs.ideal };
+    let used = match programs.method {
+        Method::InSilicoCalibrated => &programs.truth,
+        method if method.is_physical() => &programs.twin,
+        _ => &programs.ideal,
+    };
     let measured = gradient(used, programs.method == Method::Spsa)?;
     let truth = gradient(&programs.truth, false)?;
     let masks = programs.twin.masks.len();

@@ -39,7 +39,7 @@ pub(super) fn report(
         seed: experiment.seed,
         device: analysis.device.clone(),
         version: format!("ffm-twin {}", env!("CARGO_PKG_VERSION")),
-        data: format!("{}: {} training and {} test images", data.name, data.train.len(), data.test.len()),
+        data: images(data, found.validation),
         class_names: data.classes.clone(),
         ideal: confusion(&found.ideal.evaluation.predictions)?,
         deployed: confusion(&found.deployed.evaluation.predictions)?,
@@ -49,7 +49,7 @@ pub(super) fn report(
         ffm_training: training(&found.ffm),
         method: programs.method.label().into(),
         method_title: programs.method.title().into(),
-        bench: bench(experiment, data, programs.method, &found.ffm),
+        bench: bench(experiment, data, programs.method, (&found.ffm, found.validation)),
         methods: Method::ALL.iter().map(|m| m.facts(experiment.optics.layers)).collect(),
         gradient: Some(analysis.gradient.clone()),
         fidelity: Some(Fidelity {
@@ -57,6 +57,7 @@ pub(super) fn report(
             ffm: analysis.ssim_ffm,
             samples: analysis.compared,
         }),
+        drift: found.drift.clone(),
         masks: masks(programs, found),
         detectors: detectors(programs),
         examples: analysis.examples.iter().map(|e| example(data, e.index, &e.outputs)).collect(),
@@ -66,15 +67,26 @@ pub(super) fn report(
     })
 }
 
+/// The data set in a line.
+fn images(data: &DataSet, validation: usize) -> String {
+    let held = if validation > 0 { format!(", {validation} validation") } else { String::new() };
+    format!("{}: {} training{held} and {} test images", data.name, data.train.len(), data.test.len())
+}
+
 /// What the third stage would take on the bench: every epoch trains on all images and tests on all.
-fn bench(experiment: &Experiment, data: &DataSet, method: Method, outcome: &Outcome) -> BenchCost {
+fn bench(
+    experiment: &Experiment,
+    data: &DataSet,
+    method: Method,
+    (outcome, validation): (&Outcome, usize),
+) -> BenchCost {
     let epochs = outcome.rows.len() as u64;
     experiment.laboratory.cost(&Work {
         method,
         layers: experiment.optics.layers,
         kind: experiment.hardware.kind,
         trained: epochs * data.train.len() as u64,
-        tested: epochs * data.test.len() as u64,
+        tested: epochs * (data.test.len() + validation) as u64,
         compute_seconds: outcome.seconds,
     })
 }
@@ -86,6 +98,8 @@ fn training(outcome: &Outcome) -> Training {
         train_accuracy: row.train_accuracy,
         test_loss: Some(row.test_loss),
         test_accuracy: Some(row.test_accuracy),
+        validation_loss: row.validation_loss,
+        validation_accuracy: row.validation_accuracy,
     };
     let Course { best_epoch, kept_epoch, ended, .. } = Course::of(outcome);
     Training {
@@ -159,7 +173,7 @@ fn example(data: &DataSet, index: usize, outputs: &[Output; 3]) -> Example {
 
 fn optics(experiment: &Experiment, programs: &Programs) -> Result<Optics, RunError> {
     let (o, padded) = (&experiment.optics, programs.ideal.padded);
-    let mut distances = vec![o.distance.0; o.layers];
+    let mut distances = programs.system.distances().to_vec();
     if o.input_distance.0 > 0.0 {
         distances.insert(0, o.input_distance.0);
     }
@@ -173,6 +187,7 @@ fn optics(experiment: &Experiment, programs: &Programs) -> Result<Optics, RunErr
     };
     let fact = |name: &str, value: String| Fact { name: name.into(), value };
     let mut more = vec![fact("hardware", hardware.into()), fact("detectors", layout.into())];
+    more.extend(experiment.optics.bits.map(|bits| fact("designed for", format!("{bits} bit phases"))));
     more.push(fact("activation", experiment.activation.describe()));
     more.push(fact("camera", programs.system.camera().map_or_else(|| "exact fields".into(), camera)));
     Ok(Optics {

@@ -10,7 +10,7 @@ use crate::data::DataSet;
 use crate::engine::{Program, Quantity, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::{self, Records, RunDir};
-use crate::report;
+use crate::report::{self, DriftPoint};
 use crate::train::{EpochRow, Method, TrainError};
 
 /// Name of the checkpoint of a stage's best epoch.
@@ -37,11 +37,31 @@ impl Metrics {
             ("test", "accuracy", row.test_accuracy),
             ("test", "light on detectors", row.test_light),
         ];
-        for (split, name, value) in figures {
+        let held_out = [
+            row.validation_loss.map(|v| ("validation", "loss", v)),
+            row.validation_accuracy.map(|v| ("validation", "accuracy", v)),
+        ];
+        for (split, name, value) in figures.into_iter().chain(held_out.into_iter().flatten()) {
             self.0.append(row.step, row.epoch as u64, split, name, value)?;
         }
         Ok(())
     }
+}
+
+/// Records the accuracies of a drifting bench.
+pub(super) fn write_drift(dir: &RunDir, points: &[DriftPoint]) -> Result<(), RunError> {
+    let mut records = Records::anew(dir, "drift")?;
+    for (k, p) in points.iter().enumerate() {
+        let figures = [
+            ("accuracy of in-silico masks", Some(p.in_silico)),
+            ("accuracy of calibrated masks", Some(p.calibrated)),
+            ("accuracy of trained masks", p.trained),
+        ];
+        for (name, value) in figures.into_iter().filter_map(|(name, v)| Some((name, v?))) {
+            records.append(p.step, k as u64, "test", name, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// Masks, report, summary; the folder is marked done.
@@ -87,6 +107,9 @@ pub(super) fn write_results(
         seconds: found.ideal.seconds + found.ffm.seconds,
         training: Trainings { in_silico: Course::of(&found.ideal), trained: Course::of(&found.ffm) },
         bench: document.bench,
+        distances: found.ideal.distances.clone(),
+        drift: found.drift.clone(),
+        validation_samples: found.validation,
         test_samples: data.test.len(),
         device: analysis.device.clone(),
         engine: analysis.engine.into(),

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod document;
+mod drift;
 mod files;
 mod stages;
 mod starts;

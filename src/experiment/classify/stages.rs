@@ -4,18 +4,19 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::analysis;
+use super::drift;
 use super::files::{self, Metrics};
 use super::starts::start_state;
 use super::summary::Summary;
 use crate::data::DataSet;
-use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
+use crate::engine::{Engine, EngineError, Exposure, ImageSet, Program, SetId, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
-    self, Checkpoint, Ending, EpochRow, Evaluation, Job, Keep, Method, Observer, Outcome, Redraw, StepNews,
-    TrainError,
+    self, Checkpoint, CompileAt, Distances, Ending, EpochRow, Evaluation, Job, Keep, Method, Moving,
+    Observer, Outcome, StepNews, TrainError,
 };
-use crate::twin::{ErrorPass, System};
+use crate::twin::{ConfigError, ErrorPass, Lengths, System};
 
 /// Noise key of the tests of deployed masks.
 const DEPLOYED_STEP: u64 = 1 << 50;
@@ -66,6 +67,8 @@ pub(super) struct Programs {
     pub(super) twin: Program,
     /// The imperfect twin, error by the exact transpose, without noise.
     pub(super) truth: Program,
+    /// Error of the third stage.
+    pass: ErrorPass,
 }
 
 impl Programs {
@@ -75,15 +78,59 @@ impl Programs {
         engine: &dyn Engine,
     ) -> Result<Self, RunError> {
         let system = System::new(experiment.system(), image, experiment.seed)?;
-        let length = |minimum| engine.transform_length(minimum);
+        Self::build(system, experiment, &|minimum| engine.transform_length(minimum))
+    }
+
+    /// The same systems with other distances after the masks.
+    fn with_distances(&self, distances: &[f64], experiment: &Experiment) -> Result<Self, RunError> {
+        let system = self.system.with_distances(distances)?;
+        Self::build(system, experiment, &self.lengths())
+    }
+
+    fn build(system: System, experiment: &Experiment, length: Lengths<'_>) -> Result<Self, RunError> {
         let store = experiment.engine.store;
-        let ideal = Program { store, ..system.compile_ideal(&length)? };
+        let ideal = Program { store, ..system.compile_ideal(length)? };
         let method = experiment.train.method;
         method.check(system.config())?;
-        let twin = Program { store, ..system.compile_twin(error_pass(experiment), &length)? };
-        let mut truth = system.compile_twin(ErrorPass::Transposed, &length)?;
+        let pass = error_pass(experiment);
+        let twin = Program { store, ..system.compile_twin(pass, length)? };
+        let mut truth = system.compile_twin(ErrorPass::Transposed, length)?;
         truth.camera = None;
-        Ok(Self { system, method, ideal, twin, truth })
+        Ok(Self { system, method, ideal, twin, truth, pass })
+    }
+
+    /// The lengths that the engine gave: while it trains it is not free to answer.
+    pub(super) fn lengths(&self) -> impl Fn(usize) -> Result<usize, EngineError> + use<> {
+        let padded = self.ideal.padded;
+        move |n| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n))
+    }
+
+    /// The imperfect twin at a bench step.
+    pub(super) fn twin_at(&self, step: u64) -> Result<Program, ConfigError> {
+        self.passed_at(self.pass, step)
+    }
+
+    fn passed_at(&self, pass: ErrorPass, step: u64) -> Result<Program, ConfigError> {
+        Ok(Program { store: self.ideal.store, ..self.system.compile_twin_at(pass, step, &self.lengths())? })
+    }
+
+    /// The same with the twin as it is at a bench step.
+    pub(super) fn at(&self, step: u64) -> Result<Self, ConfigError> {
+        let (twin, mut truth) = (self.twin_at(step)?, self.passed_at(ErrorPass::Transposed, step)?);
+        (truth.camera, truth.store) = (None, self.truth.store);
+        Ok(Self {
+            system: self.system.clone(),
+            method: self.method,
+            ideal: self.ideal.clone(),
+            twin,
+            truth,
+            pass: self.pass,
+        })
+    }
+
+    /// Steps between two states of the bench, where it drifts.
+    pub(super) fn drifts(&self) -> Option<u64> {
+        self.system.drift().map(|drift| drift.every)
     }
 }
 
@@ -93,7 +140,11 @@ pub fn error_pass(experiment: &Experiment) -> ErrorPass {
         Method::InSituBackprop => ErrorPass::Transposed,
         Method::PhysicsAware => ErrorPass::Model,
         Method::FfmRegistered => ErrorPass::Registered(experiment.train.registration()),
-        Method::InSilico | Method::Ffm | Method::InSilicoRobust | Method::Spsa => ErrorPass::Forward,
+        Method::InSilico
+        | Method::Ffm
+        | Method::InSilicoRobust
+        | Method::Spsa
+        | Method::InSilicoCalibrated => ErrorPass::Forward,
     }
 }
 
@@ -109,13 +160,17 @@ pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended,
 fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Classification { experiment, data, engine, run: dir, command, stop } = run;
     experiment.check_training_data(data)?;
-    let programs = Programs::compile(experiment, data.train.size, engine)?;
-    let mut context = Context { experiment, data, engine, dir, stop };
+    let (data, validation) = &experiment.hold_out(data)?;
+    let mut programs = Programs::compile(experiment, data.train.size, engine)?;
+    let mut context = Context { experiment, data, validation: validation.as_ref(), engine, dir, stop };
 
     // (a) the ideal network, in silico.
-    let ideal = context.stage(&programs.ideal, Method::InSilico, watch)?;
+    let ideal = context.design(&programs, watch)?;
     if ideal.interrupted() {
         return Ok(Ended::Interrupted);
+    }
+    if let Some(distances) = &ideal.distances {
+        programs = programs.with_distances(distances, experiment)?;
     }
     // (b) the same masks on the imperfect twin.
     let deployed = context.deploy(&programs.twin, &ideal.state)?;
@@ -124,6 +179,14 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
         100.0 * ideal.evaluation.accuracy,
         100.0 * deployed.evaluation.accuracy
     ));
+    // What knowing everything about the bench at step 0 is worth, where somebody asks.
+    let calibrated = match drift::needs_calibration(experiment, &programs.system) {
+        true => Some(context.calibrated(&programs, watch)?),
+        false => None,
+    };
+    if calibrated.as_ref().is_some_and(Outcome::interrupted) {
+        return Ok(Ended::Interrupted);
+    }
     // (c) training on the imperfect twin.
     let ffm = match programs.method {
         // These masks have been there since the first stage.
@@ -133,15 +196,31 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
             ..ideal.clone()
         },
         Method::InSilicoRobust => context.robust(&programs, watch)?,
-        method => context.stage(&programs.twin, method, watch)?,
+        Method::InSilicoCalibrated => {
+            let trained = context.calibrated(&programs, watch)?;
+            context.deployed(&programs, trained)?
+        }
+        _ => context.on_the_bench(&programs, calibrated.as_ref(), watch)?,
     };
     if ffm.interrupted() {
         return Ok(Ended::Interrupted);
     }
-    let found = analysis::Found { ideal, deployed, ffm };
-    let analysed = analysis::analyse(context.experiment, context.data, context.engine, &programs, &found)?;
-    let summary =
-        files::write_results(dir, &context.experiment.clone(), data, &programs, &found, analysed, &command)?;
+    let drift = match (&calibrated, programs.drifts()) {
+        (Some(calibrated), Some(_)) => context.drift(&programs, [&ideal, calibrated, &ffm])?,
+        _ => Vec::new(),
+    };
+    let later = drift::later(&programs, &ffm)?;
+    let later = later.as_ref().unwrap_or(&programs);
+    let found = analysis::Found {
+        ideal,
+        deployed,
+        ffm,
+        validation: validation.as_ref().map_or(0, ImageSet::len),
+        drift,
+    };
+    let (data, engine) = (context.data, context.engine);
+    let analysed = analysis::analyse(context.experiment, data, engine, (&programs, later), &found)?;
+    let summary = files::write_results(dir, experiment, data, &programs, &found, analysed, &command)?;
     Ok(Ended::Done(Box::new(summary)))
 }
 
@@ -151,34 +230,79 @@ pub(super) struct Deployed {
     pub(super) exposure: Option<Exposure>,
 }
 
-struct Context<'a> {
-    experiment: &'a Experiment,
-    data: &'a DataSet,
-    engine: &'a mut dyn Engine,
-    dir: &'a RunDir,
+/// What a training is about.
+pub(super) struct Learning<'a> {
+    /// The system.
+    pub(super) program: &'a Program,
+    /// How it moves.
+    pub(super) moving: Option<Moving<'a>>,
+    /// First masks, where the settings do not say them.
+    pub(super) start: Option<&'a State>,
+    /// The system with other distances, and those to begin with.
+    pub(super) distances: Option<(CompileAt<'a>, &'a [f64])>,
+}
+
+impl<'a> Learning<'a> {
+    /// Of the masks of a system that stands still.
+    pub(super) fn of(program: &'a Program) -> Self {
+        Self { program, moving: None, start: None, distances: None }
+    }
+}
+
+/// What all stages of a run have in common.
+pub(super) struct Context<'a> {
+    pub(super) experiment: &'a Experiment,
+    /// Without the images that are held out.
+    pub(super) data: &'a DataSet,
+    validation: Option<&'a ImageSet>,
+    pub(super) engine: &'a mut dyn Engine,
+    pub(super) dir: &'a RunDir,
     stop: &'a AtomicBool,
 }
 
 impl Context<'_> {
-    fn load(&mut self, program: &Program) -> Result<(SetId, SetId), RunError> {
+    pub(super) fn load(&mut self, program: &Program) -> Result<(SetId, SetId), RunError> {
         self.engine.load(program, self.experiment.batch(self.data))?;
         self.engine.clear_sets();
         Ok((self.engine.upload(&self.data.train)?, self.engine.upload(&self.data.test)?))
+    }
+
+    /// Trains masks, and distances where these learn, on the ideal model.
+    fn design(&mut self, programs: &Programs, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
+        if self.experiment.train.distances.is_none() {
+            return self.stage(&programs.ideal, Method::InSilico, None, watch);
+        }
+        let (lengths, store) = (programs.lengths(), programs.ideal.store);
+        let compile = |distances: &[f64]| -> Result<Program, TrainError> {
+            Ok(Program { store, ..programs.system.compile_ideal_at(distances, &lengths)? })
+        };
+        let program = compile(programs.system.distances())?;
+        let learning =
+            Learning { distances: Some((&compile, programs.system.distances())), ..Learning::of(&program) };
+        self.train_stage(learning, Method::InSilico, watch)
     }
 
     /// Trains on a model with random misalignment, then tests on the twin.
     fn robust(&mut self, programs: &Programs, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
         let config = &self.experiment.train;
         let (limits, store) = (config.misalignment(), self.experiment.engine.store);
-        // The lengths that the engine gave: while it trains it is not free to answer.
-        let padded = programs.ideal.padded;
-        let lengths = |n: usize| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n));
+        let lengths = programs.lengths();
         let redraw = |draw: u64| -> Result<Program, TrainError> {
             let program = programs.system.compile_misaligned(&limits, draw, &lengths)?;
             Ok(Program { store, ..program })
         };
         let first = redraw(0)?;
-        let trained = self.train_stage(&first, Method::InSilicoRobust, Some(&redraw), watch)?;
+        let moving = Moving { every: config.redraw, compile: &redraw, bench: false };
+        let trained = self.train_stage(
+            Learning { moving: Some(moving), ..Learning::of(&first) },
+            Method::InSilicoRobust,
+            watch,
+        )?;
+        self.deployed(programs, trained)
+    }
+
+    /// A training on a model, with its test replaced by one on the bench as it was at first.
+    fn deployed(&mut self, programs: &Programs, trained: Outcome) -> Result<Outcome, RunError> {
         if trained.interrupted() {
             return Ok(trained);
         }
@@ -186,28 +310,36 @@ impl Context<'_> {
         Ok(Outcome { evaluation, exposure, ..trained })
     }
 
-    fn stage(
+    /// Trains on a system that stands still, from masks or, without, from those that the settings say.
+    pub(super) fn stage(
         &mut self,
         program: &Program,
         method: Method,
+        start: Option<&State>,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
-        self.train_stage(program, method, None, watch)
+        self.train_stage(Learning { start, ..Learning::of(program) }, method, watch)
     }
 
-    fn train_stage(
+    /// Trains.
+    pub(super) fn train_stage(
         &mut self,
-        program: &Program,
+        learning: Learning<'_>,
         method: Method,
-        redraw: Option<Redraw<'_>>,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
+        let Learning { program, moving, .. } = learning;
+        let distances = learning.distances.map(|(compile, _)| compile);
         let (train_set, test_set) = self.load(program)?;
+        let validation = match self.validation {
+            Some(held) => Some((self.engine.upload(held)?, &held.labels[..])),
+            None => None,
+        };
         let name = method.name();
         let path = self.dir.checkpoint(name);
         let from = match path.exists() {
             true => load_checkpoint(&path, program)?,
-            false => Checkpoint::fresh(start_state(self.experiment, program, Some(self.dir))?),
+            false => self.fresh(&learning)?,
         };
         let config = &self.experiment.train;
         let begins = config.ending(&from.rows).is_none();
@@ -218,13 +350,15 @@ impl Context<'_> {
         let job = Job {
             config,
             method,
-            redraw,
+            moving,
+            distances,
             seed: self.experiment.seed,
             program,
             train: train_set,
             train_images: &self.data.train,
             test: test_set,
             test_labels: &self.data.test.labels,
+            validation,
             // Looking at the tally waits for a GPU; on the CPU it is free.
             tally_every: if self.engine.device().engine == "cpu" { 1 } else { 16 },
             stop: self.stop,
@@ -236,7 +370,7 @@ impl Context<'_> {
             watch.note(&format!("stopped after epoch {}: {ending}", outcome.rows.len()));
         }
         match config.keep {
-            Keep::Best if !outcome.interrupted() => self.best(outcome, name, program, test_set),
+            Keep::Best if !outcome.interrupted() => self.best(outcome, name, &learning, test_set),
             _ => Ok(outcome),
         }
     }
@@ -246,17 +380,33 @@ impl Context<'_> {
         &mut self,
         outcome: Outcome,
         stage: &str,
-        program: &Program,
+        learning: &Learning<'_>,
         test: SetId,
     ) -> Result<Outcome, RunError> {
-        let best = load_best(self.dir, stage, program, &outcome.rows)?;
+        let best = load_best(self.dir, stage, learning.program, &outcome.rows)?;
+        let distances = best.distances.as_ref().map(|d| d.metres.clone());
+        if let (Some((compile, _)), Some(distances)) = (learning.distances, &distances) {
+            self.engine.replace(&compile(distances)?)?;
+        }
+        if let Some(moving) = learning.moving.filter(|m| m.bench) {
+            self.engine.replace(&(moving.compile)(best.position.step / moving.every)?)?;
+        }
         let labels = &self.data.test.labels[..];
         let evaluation = test_as_trained(self.engine, &best, (test, labels), self.experiment)?;
         let (state, exposure, epoch) = (best.state, best.exposure, best.position.epoch);
-        Ok(Outcome { state, exposure, evaluation, epoch, ..outcome })
+        Ok(Outcome { state, exposure, evaluation, epoch, distances, ..outcome })
     }
 
-    fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
+    fn fresh(&self, learning: &Learning<'_>) -> Result<Checkpoint, RunError> {
+        let state = match learning.start {
+            Some(state) => State::with_amplitudes(state.phases.clone(), state.amplitudes.clone()),
+            None => start_state(self.experiment, learning.program, Some(self.dir))?,
+        };
+        let distances = learning.distances.map(|(_, first)| Distances::fresh(first.to_vec()));
+        Ok(Checkpoint { distances, ..Checkpoint::fresh(state) })
+    }
+
+    pub(super) fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
         let (_, test) = self.load(program)?;
         deploy(self.engine, program, state, &self.data.train, (test, &self.data.test.labels), self.experiment)
     }
@@ -313,7 +463,7 @@ fn not_so_far(dir: &RunDir, path: &Path) -> TrainError {
 }
 
 /// Tests masks on a loaded system, exposures set for them first.
-fn deploy(
+pub(super) fn deploy(
     engine: &mut dyn Engine,
     program: &Program,
     state: &State,
@@ -363,8 +513,15 @@ pub fn retest(
 ) -> Result<Retested, RunError> {
     let programs = Programs::compile(experiment, data.test.size, engine)?;
     experiment.check_test_data(data)?;
+    // The images that exposures were measured with are those that were trained on.
+    let held_out = if data.train.is_empty() { None } else { Some(experiment.hold_out(data)?.0) };
+    let data = held_out.as_ref().unwrap_or(data);
     let keep = experiment.train.keep;
     let ideal = finished(dir, Method::InSilico.name(), &programs.ideal, keep)?;
+    let programs = match &ideal.distances {
+        Some(learned) => programs.with_distances(&learned.metres, experiment)?,
+        None => programs,
+    };
     let ffm = finished(dir, programs.method.name(), &programs.twin, keep)?;
     let images = if data.train.is_empty() { &data.test } else { &data.train };
     let labels = &data.test.labels[..];
@@ -378,10 +535,15 @@ pub fn retest(
     let test = load(engine, &programs.twin)?;
     let deployed = deploy(engine, &programs.twin, &ideal.state, images, (test, labels), experiment)?;
     let on_twin = match programs.method {
-        Method::InSilico | Method::InSilicoRobust => {
+        Method::InSilico | Method::InSilicoRobust | Method::InSilicoCalibrated => {
             deploy(engine, &programs.twin, &ffm.state, images, (test, labels), experiment)?.evaluation
         }
-        _ => test_as_trained(engine, &ffm, (test, labels), experiment)?,
+        _ => {
+            if programs.drifts().is_some() {
+                engine.replace(&programs.twin_at(ffm.position.step)?)?;
+            }
+            test_as_trained(engine, &ffm, (test, labels), experiment)?
+        }
     };
     Ok(Retested {
         ideal: on_ideal.accuracy,

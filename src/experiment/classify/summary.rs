@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::DriftPoint;
 use crate::train::{BenchCost, Outcome, best_epoch};
 
 /// The result of a run, as `--json` prints it and `summary.json` holds it.
@@ -27,6 +28,14 @@ pub struct Summary {
     pub seconds: f64,
     /// How both trainings went.
     pub training: Trainings,
+    /// Distances after the masks, metres, where they learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distances: Option<Vec<f64>>,
+    /// Accuracies as the bench drifts; absent where it stands still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftPoint>,
+    /// Images held out of the training set.
+    pub validation_samples: usize,
     /// Test images.
     pub test_samples: usize,
     /// The device.
@@ -83,10 +92,14 @@ pub struct Trainings {
 pub struct Course {
     /// Epochs done.
     pub epochs: usize,
-    /// The epoch of the highest test accuracy (of several the one with the lowest loss).
+    /// The epoch of the highest validation accuracy, without validation test accuracy (of several the one with the lowest
+    /// loss).
     pub best_epoch: usize,
     /// The epoch whose masks count as the result: the last or the best, as `train.keep` says.
     pub kept_epoch: usize,
+    /// Validation accuracy of that epoch; absent without validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_validation_accuracy: Option<f64>,
     /// Why training was over, in words.
     pub ended: String,
 }
@@ -98,6 +111,11 @@ impl Course {
             epochs: outcome.rows.len(),
             best_epoch: best_epoch(&outcome.rows).map_or(0, |row| row.epoch),
             kept_epoch: outcome.epoch,
+            kept_validation_accuracy: outcome
+                .rows
+                .iter()
+                .find(|r| r.epoch == outcome.epoch)
+                .and_then(|r| r.validation_accuracy),
             ended: outcome.ending.map_or_else(|| "interrupted".to_owned(), |e| e.to_string()),
         }
     }
