@@ -106,11 +106,31 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
             return Err(shape(format!("look-up table of mask {}", m + 1), "at least 2 entries", 1));
         }
     }
+    recompute(p)?;
     let map = [p.readout.map.nrows(), p.readout.map.ncols()];
     if map != p.shape {
         return Err(shape("detector map", p.shape, map));
     }
     Ok(())
+}
+
+/// Fields can be computed again from others only where what is recorded is what went on.
+fn recompute(p: &Program) -> Result<(), EngineError> {
+    let apart = [
+        (p.store == Store::F16, "records that are not rounded (engine.store = \"f32\")"),
+        (
+            p.relay == Relay::Optical && p.camera.is_some(),
+            "light that is loaded as it was measured (hardware.kind = \"reload\")",
+        ),
+    ];
+    match apart.into_iter().find(|(apart, _)| *apart && p.recompute > 1) {
+        Some((_, expected)) => Err(EngineError::Shape {
+            what: "recorded fields that are computed again (train.recompute)".into(),
+            expected: expected.into(),
+            actual: "records from which the same light does not come again".into(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Whether `new` can take the place of the loaded program: everything but the numbers in arrays is the same.
@@ -138,6 +158,7 @@ struct Structure {
     camera: (bool, bool),
     relay: Relay,
     store: Store,
+    recompute: usize,
 }
 
 impl Structure {
@@ -162,6 +183,7 @@ impl Structure {
             camera: (p.camera.is_some(), p.error_measured),
             relay: p.relay,
             store: p.store,
+            recompute: p.recompute,
         }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 pub mod fleet;
 pub mod gpu;
 mod program;
+mod segments;
 mod select;
 
 pub use activation::{Activation, ActivationKind};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ndarray::{Array2, Array3};
 
 use super::Activation;
+use super::segments::Segments;
 use crate::optics::Field;
 
 /// A compiled optical system. All arrays are `f64`; an engine stores them in its own precision.
@@ -66,12 +67,21 @@ pub struct Program {
     pub relay: Relay,
     /// How recorded fields wait for the error pass.
     pub store: Store,
+    /// Length of the segments of which only the last field waits for the error pass, which computes the others again, with the
+    /// noise that they had: the same bits for less memory and more time. 0 and 1: every field waits. It needs a record that is
+    /// what went on: not with [`Store::F16`], and not with a camera that only observes ([`Relay::Optical`]).
+    pub recompute: usize,
 }
 
 impl Program {
     /// All modulators: the masks, then those of the error pass where it has its own.
     pub fn modulators(&self) -> impl Iterator<Item = &Modulator> {
         self.masks.iter().chain(self.error_masks.iter().flatten())
+    }
+
+    /// The [`Program::recompute`] that keeps the fewest fields of `hops` hops, and of these lengths the fastest.
+    pub fn best_recompute(hops: usize) -> usize {
+        Segments::best_length(hops)
     }
 
     /// Where the modulators of the error pass begin among [`Program::modulators`].

@@ -450,7 +450,7 @@ pub fn measure_exposure(
 ) -> Result<Exposure, TrainError> {
     let mut engine = CpuEngine::<f32>::new(1)?;
     // Exposures are of the light, not of what is recorded of it.
-    engine.load(&Program { store: Store::F32, ..program.clone() }, samples.len())?;
+    engine.load(&Program { store: Store::F32, recompute: 0, ..program.clone() }, samples.len())?;
     engine.set_state(state)?;
     let size = images.size[0] * images.size[1];
     let take = |i: &u32| &images.pixels[*i as usize * size..(*i as usize + 1) * size];

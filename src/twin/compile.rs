@@ -301,6 +301,7 @@ impl System {
                 HardwareKind::Cascade => Relay::Optical,
             },
             store: Store::F32,
+            recompute: 0,
         })
     }
 

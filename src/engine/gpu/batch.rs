@@ -9,6 +9,7 @@ use crate::engine::{EngineError, Store};
 use crate::optics::Field;
 
 use super::context::Context;
+use super::inventory::{record, records};
 use super::run::{Common, Group, Order, Run};
 use super::schedule::{Purpose, Rule};
 use super::sheet::Sheets;
@@ -60,23 +61,23 @@ impl Ready<'_> {
 
     /// Gradients of all masks after the error pass; waits for the device. Recorded fields are lost.
     pub(super) fn read_gradients(&mut self) -> Result<Vec<Array2<f32>>, EngineError> {
-        let (masks, places) = (self.run.program.masks.len(), self.run.program.hops.len());
+        let (masks, places) = (self.run.program.masks.len(), records(&self.run.program));
         let mut gradients = Vec::with_capacity(masks);
         for first in (0..masks).step_by(places) {
             self.submit(&[self.whole(Group::Gradients(first))])?;
-            let names = (1..=places.min(masks - first)).map(|l| format!("record{l}"));
+            let names = (0..places.min(masks - first)).map(|place| format!("record{place}"));
             gradients.extend(read_reals(self.context, self.run, names)?);
         }
         Ok(gradients)
     }
 
-    /// The fields `U_l` of a portion as they are recorded; waits for the device.
+    /// The fields `U_l` of a portion while they are in their places; waits for the device.
     pub(super) fn read_recorded(
         &self,
         l: usize,
         (first, count): (usize, usize),
     ) -> Result<Vec<Field>, EngineError> {
-        let (run, name) = (&*self.run, format!("record{l}"));
+        let (run, name) = (&*self.run, record(&self.run.program, l));
         if run.program.store == Store::F32 || l == run.program.hops.len() {
             return self.read_fields(&name, count);
         }

@@ -12,6 +12,7 @@ use crate::device::noise::{Pass as Light, stage_word};
 use crate::engine::{EngineError, Exposure, Program, Update};
 
 use super::context::{Compiled, Context};
+use super::inventory::records;
 use super::kernel::Kernel;
 use super::layout::{Layout, create, of_program};
 use super::params::{Params, SLOT};
@@ -27,6 +28,8 @@ const AHEAD: usize = 4;
 pub(super) enum Group {
     Data(Purpose),
     Error,
+    /// The data pass from a recorded field up to another one.
+    Again(usize, usize),
     StartFields,
     Update(Rule),
     /// Gradients of as many masks from this one on as there are recorded fields, in the places of these.
@@ -333,11 +336,12 @@ pub(super) fn passes(program: &Program, layout: &Layout, group: Group) -> Vec<Pa
     match group {
         Group::Data(purpose) => schedule.data(purpose),
         Group::Error => schedule.error(),
+        Group::Again(from, to) => schedule.again((from, to)),
         Group::StartFields => schedule.start_fields(),
         Group::Update(rule) => (0..program.masks.len()).map(|m| schedule.update(m, rule)).collect(),
         Group::Gradients(first) => (first..program.masks.len())
-            .zip(1..=program.hops.len())
-            .map(|(m, l)| schedule.gradient(m, l))
+            .zip(0..records(program))
+            .map(|(m, place)| schedule.gradient(m, place))
             .collect(),
         Group::Masks => schedule.masks(),
         Group::Tally => vec![schedule.tally()],
