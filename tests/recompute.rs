@@ -77,6 +77,7 @@ fn compare(p: &Program, what: &str) {
         let recorded = trace(&mut *engine, p, 0);
         let learning = recorded.gradients.iter().filter(|g| g.iter().any(|v| *v != 0.0)).count();
         assert!(learning + 1 >= p.masks.len(), "{name}, {what}: gradients of zero are equal for nothing");
+        assert!(recorded.loss.is_finite(), "{name}, {what}");
         for length in 1..=DEEP + 1 {
             let again = trace(&mut *engine, p, length);
             assert_eq!(again.loss, recorded.loss, "{name}, {what}, segments of {length}");
@@ -98,7 +99,12 @@ fn the_same_bits_with_the_noise_of_a_camera() {
 
 #[test]
 fn the_same_bits_with_activations() {
-    compare(&active(ActivationKind::Intensity), "intensity");
+    let mut intensity = active(ActivationKind::Intensity);
+    // A chain of squares overflows: two of them, one where an error waits for its place.
+    for (_, hop) in intensity.hops.iter_mut().enumerate().filter(|(l, _)| ![2, 3].contains(l)) {
+        hop.activation = None;
+    }
+    compare(&intensity, "intensity");
     let saturable = ActivationKind::Saturable { depth: 2.0, saturation: 0.5 };
     compare(&noisy(active(saturable)), "saturable, camera");
 }

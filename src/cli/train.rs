@@ -9,7 +9,7 @@ use super::args::{Common, Device, Resume, Train};
 use super::progress::Progress;
 use super::{exit, print, print_json, signal};
 use crate::data::{self, DataSet, Limits};
-use crate::engine::{self, DeviceInfo, Engine, Program};
+use crate::engine::{self, DeviceInfo, Engine};
 use crate::experiment::classify::{Classification, Ended, classify, error_pass};
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
@@ -31,7 +31,7 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     }
     // Everything that can be wrong with the settings is found before a folder is made.
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
-    system.compile_twin(error_pass(&experiment), &|n| engine.transform_length(n))?;
+    experiment.recording(system.compile_twin(error_pass(&experiment), &|n| engine.transform_length(n))?)?;
     let text = experiment.to_toml();
     let dir = RunDir::create(args.out.as_deref(), &experiment.name, &hash(&text))?;
     let command = command_line();
@@ -140,7 +140,7 @@ fn dry_run(
 ) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
     let twin = system.compile_twin(error_pass(experiment), &|n| engine.transform_length(n))?;
-    let twin = Program { store: experiment.engine.store, ..twin };
+    let twin = experiment.recording(twin)?;
     let memory = engine.memory_by_device(&twin, experiment.batch(data));
     let bytes = memory.iter().copied().fold(0, u64::saturating_add);
     let devices = engine.devices();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Imperfections;
 use crate::data::DataSet;
-use crate::engine::Store;
+use crate::engine::{Program, Relay, Store};
 use crate::train::{LaboratoryConfig, TrainConfig};
 use crate::twin::{
     ActivationConfig, ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, OpticsConfig,
@@ -112,6 +112,31 @@ impl Experiment {
         }
     }
 
+    /// A compiled program with its records kept as the settings say.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] where what is recorded is not what went on, so that nothing can be computed again from it.
+    pub fn recording(&self, program: Program) -> Result<Program, ConfigError> {
+        let (store, recompute) = (self.engine.store, self.train.recompute.length(program.hops.len()));
+        let observed = program.relay == Relay::Optical && program.camera.is_some();
+        let problem = match (recompute > 1, store == Store::F16, observed) {
+            (true, true, _) => {
+                "with engine.store = \"f16\" records are rounded, and what is computed from a rounded field is not what was \
+                 measured; choose one of the two"
+            }
+            (true, _, true) => {
+                "with hardware.kind = \"cascade\" cameras only observe, and what goes on cannot be computed from what they saw; \
+                 set it to 0"
+            }
+            _ => return Ok(Program { store, recompute, ..program }),
+        };
+        Err(ConfigError::Value {
+            key: "train.recompute".into(),
+            value: recompute.to_string(),
+            problem: problem.into(),
+        })
+    }
+
     /// Refuses images that cannot be trained on: every class needs a detector, every detector a class.
     ///
     /// # Errors
@@ -158,7 +183,7 @@ impl Experiment {
 mod tests {
     use super::*;
     use crate::experiment::settings;
-    use crate::train::{Keep, Monitor, Schedule};
+    use crate::train::{Keep, Monitor, Recompute, Schedule};
 
     #[test]
     fn the_store_is_f32_or_f16() {
@@ -171,6 +196,20 @@ mod tests {
         assert!(error.contains("engine.store") && error.contains("f16"), "{error}");
         let error = read("[engine]\nstores = \"f16\"").unwrap_err().to_string();
         assert!(error.contains("engine.stores"), "{error}");
+    }
+
+    #[test]
+    fn segments_are_a_length_or_auto() {
+        let read = |text: &str| settings::<Experiment>(text, "test", &[]);
+        assert_eq!(read("").unwrap().train.recompute, Recompute::Every(0));
+        assert_eq!(read("[train]\nrecompute = 3").unwrap().train.recompute, Recompute::Every(3));
+        let auto = read("[train]\nrecompute = \"auto\"").unwrap();
+        assert_eq!(auto.train.recompute.length(9), 3);
+        assert_eq!(read(&auto.to_toml()).unwrap(), auto);
+        for wrong in ["-1", "\"some\"", "true"] {
+            let error = read(&format!("[train]\nrecompute = {wrong}")).unwrap_err().to_string();
+            assert!(error.contains("train.recompute") && error.contains("segment"), "{wrong}: {error}");
+        }
     }
 
     #[test]

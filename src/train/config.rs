@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, EpochRow, Keep, Method, Monitor, Schedule, TrainError};
+use super::{Ending, EpochRow, Keep, Method, Monitor, Recompute, Schedule, TrainError};
 use crate::engine::Update;
 use crate::optics::Length;
 use crate::twin::{Misalignment, Registration};
@@ -41,6 +41,9 @@ pub struct TrainConfig {
     /// Minutes between checkpoints within an epoch; there is one at the end of every epoch besides. When a device is lost, or
     /// the program killed, as much work at most has to be repeated (and the up to sixteen steps between two looks at a GPU).
     pub checkpoint_minutes: f64,
+    /// Length of the segments of layers of which one recorded field waits for the error pass, while the others are computed
+    /// again: less memory, more time, the same bits. 0: every field waits; `auto`: as few as can be.
+    pub recompute: Recompute,
     /// Method of the third stage, on the imperfect twin.
     pub method: Method,
     /// `spsa`: by how much phases are moved, radians.
@@ -98,6 +101,7 @@ impl Default for TrainConfig {
             monitor: Monitor::Accuracy,
             keep: Keep::Last,
             checkpoint_minutes: 1.0,
+            recompute: Recompute::default(),
             method: Method::Ffm,
             perturbation: 0.05,
             redraw: 20,

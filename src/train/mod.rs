@@ -11,6 +11,7 @@ mod evaluate;
 mod laboratory;
 mod method;
 mod perturb;
+mod recompute;
 mod sampler;
 mod schedule;
 mod trainer;
@@ -22,6 +23,7 @@ pub use evaluate::{Evaluation, evaluate};
 pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
 pub use perturb::{Estimate, estimate};
+pub use recompute::Recompute;
 pub use sampler::{epoch_order, initial_phases};
 pub use schedule::Schedule;
 pub use trainer::{

@@ -7,6 +7,7 @@ mod images;
 mod interrupt;
 mod methods;
 mod propagate;
+mod recompute;
 mod settings;
 mod support;
 mod tools;

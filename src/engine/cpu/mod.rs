@@ -140,7 +140,12 @@ impl<T: Real> Loaded<T> {
 impl<T: Real> Run<T> {
     /// Data and error pass of all samples; gradients and sums end in the slots. `keep` sees every field of every
     /// sample (its number in the batch, that of the field) when it is recorded.
-    fn passes(&mut self, set: &ImageSet, batch: Batch<'_>, keep: impl Fn(usize, usize, &Workspace<T>) + Sync) {
+    fn passes(
+        &mut self,
+        set: &ImageSet,
+        batch: Batch<'_>,
+        keep: impl Fn(usize, usize, &Workspace<T>) + Sync,
+    ) {
         let (loaded, workspaces) = (&self.loaded, &self.workspaces);
         let key = step_key(batch.seed, batch.step);
         let share = 1.0 / batch.of as f64;

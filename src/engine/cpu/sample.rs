@@ -74,8 +74,7 @@ fn stretch<T: Real>(
         }
         for block in 0..p.layout.blocks() {
             let at = part(p, block);
-            let record =
-                if half { &mut ws.recorded[..] } else { &mut ws.fields[p.place(l + 1)][at.clone()] };
+            let record = if half { &mut ws.recorded[..] } else { &mut ws.fields[p.place(l + 1)][at.clone()] };
             p.transform.inverse(block, &mut ws.work, record, &mut ws.scratch);
             if let Some(after) = &hop.after {
                 multiply(p.layout.lanes, record, &after[at.clone()]);

@@ -5,11 +5,11 @@ use num_complex::Complex32;
 use wgpu::Buffer;
 
 use crate::device::noise::step_key;
+use crate::engine::segments::Segments;
 use crate::engine::{
     Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
     Trace, Update, check,
 };
-use crate::engine::segments::Segments;
 use crate::optics::Field;
 
 use super::adapters::Selection;
@@ -357,8 +357,8 @@ impl Engine for GpuEngine {
             let again: Vec<_> = (1..hops).filter_map(|l| segments.before(l)).collect();
             for &(from, to) in &again {
                 ready.submit(&order(Group::Again(from, to)))?;
-                for l in from + 1..=to {
-                    fields[l].extend(ready.read_recorded(l, samples)?);
+                for (l, fields) in fields.iter_mut().enumerate().take(to + 1).skip(from + 1) {
+                    fields.extend(ready.read_recorded(l, samples)?);
                 }
             }
             if !again.is_empty() {

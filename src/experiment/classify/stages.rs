@@ -75,13 +75,12 @@ impl Programs {
     ) -> Result<Self, RunError> {
         let system = System::new(experiment.system(), image, experiment.seed)?;
         let length = |minimum| engine.transform_length(minimum);
-        let store = experiment.engine.store;
-        let ideal = Program { store, ..system.compile_ideal(&length)? };
+        let ideal = experiment.recording(system.compile_ideal(&length)?)?;
         let method = experiment.train.method;
         method.check(system.config())?;
-        let twin = Program { store, ..system.compile_twin(error_pass(experiment), &length)? };
-        let mut truth = system.compile_twin(ErrorPass::Transposed, &length)?;
-        truth.camera = None;
+        let twin = experiment.recording(system.compile_twin(error_pass(experiment), &length)?)?;
+        let truth = system.compile_twin(ErrorPass::Transposed, &length)?;
+        let truth = Program { camera: None, recompute: twin.recompute, ..truth };
         Ok(Self { system, method, ideal, twin, truth })
     }
 }
@@ -162,13 +161,12 @@ impl Context<'_> {
     /// Trains on a model with random misalignment, then tests on the twin.
     fn robust(&mut self, programs: &Programs, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
         let config = &self.experiment.train;
-        let (limits, store) = (config.misalignment(), self.experiment.engine.store);
+        let (limits, experiment) = (config.misalignment(), self.experiment);
         // The lengths that the engine gave: while it trains it is not free to answer.
         let padded = programs.ideal.padded;
         let lengths = |n: usize| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n));
         let redraw = |draw: u64| -> Result<Program, TrainError> {
-            let program = programs.system.compile_misaligned(&limits, draw, &lengths)?;
-            Ok(Program { store, ..program })
+            Ok(experiment.recording(programs.system.compile_misaligned(&limits, draw, &lengths)?)?)
         };
         let first = redraw(0)?;
         let trained = self.train_stage(&first, Method::InSilicoRobust, Some(&redraw), watch)?;
