@@ -15,6 +15,16 @@ pub(super) fn no_set(known: usize, set: SetId) -> EngineError {
     shape("image set", format_args!("below {known}"), set.0)
 }
 
+/// An image that is not in its set of `known` images.
+pub(super) fn image_number(known: usize, number: u32) -> EngineError {
+    shape("image number", format_args!("below {known}"), number)
+}
+
+/// A program of another number of wavelengths than there are engines for.
+pub(super) fn wavelengths(engines: usize, program: usize) -> EngineError {
+    shape("wavelengths of the program", engines, program)
+}
+
 fn shape(
     what: impl Into<String>,
     expected: impl std::fmt::Debug,
@@ -51,6 +61,9 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
     }
     if p.hops.is_empty() {
         return Err(shape("hops", "at least 1", 0));
+    }
+    if !p.channels.is_empty() {
+        return Err(wavelengths(1, p.channels.len()));
     }
     if p.padded[0] < p.shape[0] || p.padded[1] < p.shape[1] {
         return Err(shape("transform lengths", format!("at least {:?}", p.shape), p.padded));
@@ -246,7 +259,7 @@ pub(super) fn batch<'a>(
         return Err(shape("share of a batch", format!("within {} samples", batch.of), samples));
     }
     match batch.indices.iter().find(|&&i| i as usize >= set.len()) {
-        Some(i) => Err(shape("image number", format!("below {}", set.len()), i)),
+        Some(&i) => Err(image_number(set.len(), i)),
         None => Ok(set),
     }
 }

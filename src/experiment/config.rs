@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::WavelengthConfig;
 use crate::calibrate::Imperfections;
 use crate::data::DataSet;
 use crate::engine::{Program, Relay, Store};
@@ -46,6 +47,9 @@ pub struct Experiment {
     pub laboratory: LaboratoryConfig,
     /// `[engine]`.
     pub engine: EngineConfig,
+    /// `[[wavelengths]]`: with some, the masks serve all of them, and `optics.wavelength` is the one they are designed for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wavelengths: Vec<WavelengthConfig>,
 }
 
 impl Default for Experiment {
@@ -65,6 +69,7 @@ impl Default for Experiment {
             train: TrainConfig::default(),
             laboratory: LaboratoryConfig::default(),
             engine: EngineConfig::default(),
+            wavelengths: Vec::new(),
         }
     }
 }

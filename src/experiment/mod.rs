@@ -4,9 +4,11 @@ pub mod bench;
 pub mod classify;
 mod config;
 mod merge;
+mod spectrum;
 
 pub use config::{DEFAULT, DataConfig, EngineConfig, Experiment};
 pub use merge::{SettingsError, read_text, settings};
+pub use spectrum::{WavelengthConfig, WavelengthResult};
 
 use std::path::Path;
 

@@ -26,6 +26,13 @@ pub fn epoch_order(seed: u64, epoch: usize, n: usize) -> Vec<u32> {
     order
 }
 
+/// The order of `n` images in an epoch where `count` wavelengths take turns in the set, image `j` being of wavelength
+/// `j mod count`: shuffled in groups of one image a wavelength, so that every batch has all alike.
+pub fn interleaved_order(seed: u64, epoch: usize, n: usize, count: usize) -> Vec<u32> {
+    let group = |g: u32| (0..count as u32).map(move |k| g * count as u32 + k);
+    epoch_order(seed, epoch, n / count).into_iter().flat_map(group).collect()
+}
+
 /// First phases of `layers` masks, radians.
 pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
     let one = |layer: usize| match start {
@@ -51,6 +58,16 @@ mod tests {
         let mut sorted = a;
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn wavelengths_take_turns() {
+        assert_eq!(interleaved_order(1, 0, 100, 1), epoch_order(1, 0, 100));
+        let order = interleaved_order(1, 0, 99, 3);
+        assert!(order.iter().enumerate().all(|(at, &j)| j as usize % 3 == at % 3));
+        let mut sorted = order;
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..99));
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct System {
     image: [usize; 2],
     regions: Vec<Region>,
     seed: u64,
+    /// Phase of a mask in parts of the commanded one.
+    phase_scale: f64,
 }
 
 impl System {
@@ -102,7 +104,7 @@ impl System {
         let regions = detectors::regions(&config.detectors, [rows, cols])?;
         let errors = calibrate::resolve(&config.imperfections)?;
         let seed = errors.seed.unwrap_or(seed);
-        let system = Self { config, errors, grid, image, regions, seed };
+        let system = Self { config, errors, grid, image, regions, seed, phase_scale: 1.0 };
         system.window()?;
         system.check_errors()?;
         Ok(system)
@@ -161,6 +163,30 @@ impl System {
             }
         }
         Ok(())
+    }
+
+    /// The same masks, and the same things wrong with them, in light of another vacuum wavelength (metres). Aberrations are
+    /// lengths: their radians go with the inverse of the wavelength. Loading of fields and cameras is taken to be calibrated
+    /// at every wavelength.
+    ///
+    /// # Errors
+    /// A wavelength that is not positive, or at which nothing is known of the masks' material.
+    pub fn at_wavelength(&self, wavelength: f64) -> Result<Self, ConfigError> {
+        positive("wavelengths.wavelength (m)", wavelength)?;
+        let o = &self.config.optics;
+        let phase_scale = o.material.phase_scale(o.wavelength.0, wavelength, o.index)?;
+        let mut system = self.clone();
+        system.phase_scale = phase_scale;
+        system.config.optics.wavelength = Length(wavelength);
+        let ratio = o.wavelength.0 / wavelength;
+        let Imperfections { all, layer, .. } = &mut system.errors;
+        std::iter::once(all).chain(layer.values_mut()).for_each(|e| e.scale_aberrations(ratio));
+        Ok(system)
+    }
+
+    /// Phase of a mask in parts of the phase that is commanded: 1, but for a system of [`System::at_wavelength`].
+    pub fn phase_scale(&self) -> f64 {
+        self.phase_scale
     }
 
     /// The grid of a layer.
@@ -265,6 +291,7 @@ impl System {
         for (layer, e) in (1..).zip(&layers) {
             let draw = Draw { seed, layer };
             let mask = modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?;
+            let mask = mask.scaled(self.phase_scale);
             let mut hop = shelf.hop(e, o.distance.0, layer, pass)?;
             hop.mask = Some(masks.len());
             // The last field is detected as it arrives.
@@ -274,7 +301,7 @@ impl System {
             }
             match pass {
                 ErrorPass::Registered(_) => error_masks.push(corrected(&mask, &hop)),
-                ErrorPass::Model => error_masks.push(Modulator::default()),
+                ErrorPass::Model => error_masks.push(Modulator::default().scaled(self.phase_scale)),
                 ErrorPass::Forward | ErrorPass::Transposed => {}
             }
             hops.push(hop);
@@ -302,6 +329,7 @@ impl System {
             },
             store: Store::F32,
             recompute: 0,
+            channels: Vec::new(),
         })
     }
 

@@ -147,6 +147,7 @@ pub(crate) fn program(s: &Setup) -> Program {
         relay: Relay::Measured,
         store: Store::F32,
         recompute: 0,
+        channels: Vec::new(),
     }
 }
 

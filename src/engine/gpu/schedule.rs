@@ -389,6 +389,7 @@ mod tests {
             relay: Relay::Measured,
             store: Store::F32,
             recompute: 0,
+            channels: Vec::new(),
         }
     }
 

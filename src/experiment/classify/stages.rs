@@ -7,7 +7,7 @@ use super::analysis;
 use super::files::{self, Metrics};
 use super::summary::Summary;
 use crate::data::DataSet;
-use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
+use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State, Store};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
@@ -75,12 +75,15 @@ impl Programs {
     ) -> Result<Self, RunError> {
         let system = System::new(experiment.system(), image, experiment.seed)?;
         let length = |minimum| engine.transform_length(minimum);
-        let ideal = experiment.recording(system.compile_ideal(&length)?)?;
+        let ideal = experiment.compile(&system, |s| s.compile_ideal(&length))?;
         let method = experiment.train.method;
         method.check(system.config())?;
-        let twin = experiment.recording(system.compile_twin(error_pass(experiment), &length)?)?;
-        let truth = system.compile_twin(ErrorPass::Transposed, &length)?;
-        let truth = Program { camera: None, recompute: twin.recompute, ..truth };
+        let twin = experiment.compile(&system, |s| s.compile_twin(error_pass(experiment), &length))?;
+        let mut exact = experiment.clone();
+        exact.engine.store = Store::F32;
+        let truth = exact.compile(&system, |s| {
+            Ok(Program { camera: None, ..s.compile_twin(ErrorPass::Transposed, &length)? })
+        })?;
         Ok(Self { system, method, ideal, twin, truth })
     }
 }
@@ -166,7 +169,7 @@ impl Context<'_> {
         let padded = programs.ideal.padded;
         let lengths = |n: usize| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n));
         let redraw = |draw: u64| -> Result<Program, TrainError> {
-            Ok(experiment.recording(programs.system.compile_misaligned(&limits, draw, &lengths)?)?)
+            Ok(experiment.compile(&programs.system, |s| s.compile_misaligned(&limits, draw, &lengths))?)
         };
         let first = redraw(0)?;
         let trained = self.train_stage(&first, Method::InSilicoRobust, Some(&redraw), watch)?;

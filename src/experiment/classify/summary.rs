@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::experiment::WavelengthResult;
 use crate::train::{BenchCost, Outcome, best_epoch};
 
 /// The result of a run, as `--json` prints it and `summary.json` holds it.
@@ -11,6 +12,9 @@ pub struct Summary {
     pub accuracy: Shares,
     /// Shares of the input's light that fall on the detectors, means over the test images.
     pub light_on_detectors: Shares,
+    /// The same at each wavelength, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wavelengths: Vec<WavelengthResult>,
     /// Method of the third stage.
     pub method: &'static str,
     /// What the third stage would take on a real bench.
