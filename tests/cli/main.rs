@@ -12,3 +12,4 @@ mod settings;
 mod support;
 mod tools;
 mod train;
+mod wavelengths;
