@@ -14,7 +14,7 @@ use ffm_twin::engine::{Batch, Engine, Multiplex, Program, SetId, State, Update, 
 use ffm_twin::experiment::classify::{Classification, Ended, Watch, classify};
 use ffm_twin::experiment::{DEFAULT, Experiment, settings};
 use ffm_twin::io::RunDir;
-use ffm_twin::train::{EpochRow, Method, StepNews, evaluate, interleaved_order};
+use ffm_twin::train::{EpochRow, Method, Start, StepNews, evaluate, first_phases, interleaved_order};
 use ffm_twin::twin::{ErrorPass, System};
 use num_complex::Complex64;
 
@@ -165,6 +165,7 @@ fn learn(experiment: &Experiment, data: &DataSet, lights: &[usize]) -> Vec<f64> 
     let p = experiment.compile(&system, |s| s.compile_ideal(&length)).unwrap();
     let mut engine = cpu::<f32>(2);
     engine.load(&p, 32).unwrap();
+    engine.set_state(&State::fresh(first_phases(&p, Start::Flat, 1))).unwrap();
     let (train, test) = (engine.upload(&data.train).unwrap(), engine.upload(&data.test).unwrap());
     let mut t = 0;
     for epoch in 0..3 {
@@ -190,7 +191,7 @@ fn learn(experiment: &Experiment, data: &DataSet, lights: &[usize]) -> Vec<f64> 
 fn two_lights_learn_two_tasks() {
     let sets = ["optics.pixels=64", "optics.layers=4", "data.train=2000", "data.test=300"];
     let mut experiment = experiment(&sets);
-    experiment.wavelengths[1].wavelength.0 = 800e-9;
+    experiment.wavelengths[1].wavelength.0 = 450e-9;
     let mut data = experiment.load_data(None).unwrap();
     for labels in [&mut data.train.labels, &mut data.test.labels] {
         labels.iter_mut().skip(1).step_by(2).for_each(|label| *label = (*label + 3) % 10);
@@ -202,8 +203,8 @@ fn two_lights_learn_two_tasks() {
     );
     println!("both {both:?}, first {first:?}, second {second:?}");
     assert!(first[0] > 0.85 && second[1] > 0.85, "each light learns its own task: {first:?}, {second:?}");
-    assert!(first[1] < 0.3 && second[0] < 0.3, "and not the other's: {first:?}, {second:?}");
-    assert!(both.iter().all(|&share| share > 0.7), "together they learn both: {both:?}");
+    assert!(first[1] < 0.2 && second[0] < 0.2, "and not the other's: {first:?}, {second:?}");
+    assert!(both.iter().all(|&share| share > 0.75), "together they learn both: {both:?}");
 }
 
 /// Looks on, and asks to stop once as many steps as it has patience for are done.

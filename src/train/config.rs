@@ -125,7 +125,7 @@ pub enum Optimizer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
-    /// Phase 0 everywhere.
+    /// Phase 0 everywhere; pi where masks serve several wavelengths.
     Flat,
     /// Uniform in 0..2 pi.
     Random,

@@ -24,7 +24,7 @@ pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
 pub use perturb::{Estimate, estimate};
 pub use recompute::Recompute;
-pub use sampler::{epoch_order, initial_phases, interleaved_order};
+pub use sampler::{epoch_order, first_phases, initial_phases, interleaved_order};
 pub use schedule::Schedule;
 pub use trainer::{
     EpochRow, Job, Observer, Outcome, Redraw, StepNews, evaluation_key, measure_exposure, train,

@@ -1,6 +1,6 @@
 //! Random choices of training, each a function of the seed and its place alone.
 
-use std::f32::consts::TAU;
+use std::f32::consts::{PI, TAU};
 
 use ndarray::Array2;
 use rand::seq::SliceRandom;
@@ -8,6 +8,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Start;
+use crate::engine::Program;
 
 /// Streams of the run's generator.
 const SHUFFLE: u64 = 1 << 32;
@@ -43,6 +44,16 @@ pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64)
         }
     };
     (0..layers).map(one).collect()
+}
+
+/// First phases of a program's masks. Where they serve several wavelengths a command that passes 0 or a turn is an edge at all but
+/// one of them: flat masks stand in the middle, at pi.
+pub fn first_phases(program: &Program, start: Start, seed: u64) -> Vec<Array2<f32>> {
+    let mut phases = initial_phases(start, program.shape, program.masks.len(), seed);
+    if start == Start::Flat && !program.channels.is_empty() {
+        phases.iter_mut().for_each(|mask| mask.fill(PI));
+    }
+    phases
 }
 
 #[cfg(test)]

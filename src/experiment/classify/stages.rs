@@ -252,8 +252,7 @@ impl Context<'_> {
 
     fn fresh(&self, program: &Program) -> Checkpoint {
         let (start, seed) = (self.experiment.train.start, self.experiment.seed);
-        let phases = train::initial_phases(start, program.shape, program.masks.len(), seed);
-        Checkpoint::fresh(State::fresh(phases))
+        Checkpoint::fresh(State::fresh(train::first_phases(program, start, seed)))
     }
 
     fn deploy(&mut self, program: &Program, state: &State) -> Result<Deployed, RunError> {
