@@ -1,18 +1,22 @@
 // Row pass of the error at the end of a hop: inverse FFT along x -> after -> measurement: E_l. With a mask: gradient
 // += -2 Im(E_l M_l U_{l-1}), e = M_l E_l. GRADED: the amplitude's gradient 2 Re(E_l C_l U_{l-1}), with the carrier behind the
 // mask; UNPHASED: no gradient of the phase. ACTIVE: U_{l-1} activated, and e through the derivative. ONWARD: -> before of the next
-// hop -> FFT along x, in place.
+// hop -> FFT along x, in place. PARK: e takes the place of U_{l-1} instead, until light has passed the work array.
 // A workgroup owns its rows and takes the samples of its group one after the other, so that the sum over samples stays in
 // registers and has a fixed order.
 //@use params complex layout
 //@if ENCODED
 //@use encode
 //@end
+//@if PARK
+//@bind write record: array<vec2<f32>>
+//@else
 //@if RECORDED
 //@if HALF
 //@bind read record: array<u32>
 //@else
 //@bind read record: array<vec2<f32>>
+//@end
 //@end
 //@end
 //@if HALF
@@ -174,10 +178,15 @@ if (inside(row, $i)) {
     //@end
     x$m = cmul(x$m, m);
     //@end
-    //@if ONWARD
+    //@if BACK
     //@if ACTIVE
     x$m = turn_back(x$m, u, start_rms);
     //@end
+    //@end
+    //@if PARK
+    record[local * PIXELS + pixel] = x$m;
+    //@end
+    //@if ONWARD
     //@if BEFORE
     x$m = cmul(x$m, before[pixel]);
     //@end

@@ -1,10 +1,15 @@
-// First row pass: start field (an encoded image, or a given field) -> times mask -> FFT along x.
+// First row pass: start field (an encoded image, or a given field, ACTIVE: as the unit behind it emits it) -> times mask -> FFT
+// along x.
 //@use params complex layout
 //@if !GIVEN
 //@bind read sheet: array<u32>
 //@use sheet encode
 //@else
 //@bind read given: array<vec2<f32>>
+//@if ACTIVE
+//@bind read sheet: array<u32>
+//@use sheet activation
+//@end
 //@end
 //@if MASK
 //@bind read mask: array<vec2<f32>>
@@ -24,6 +29,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     //@if !GIVEN
     let image = sheet[(p.first + local) * SHEET + SHEET_IMAGE];
     //@end
+    //@if GIVEN
+    //@if ACTIVE
+    let start_rms = sheet_float(p.first + local, SHEET_START_RMS);
+    //@end
+    //@end
     //@if SUMS
     var energy = 0.0;
     //@end
@@ -33,6 +43,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let pixel = pixel_index(row, $i);
         //@if GIVEN
         x$m = given[local * PIXELS + pixel];
+        //@if ACTIVE
+        x$m = activate(x$m, start_rms);
+        //@end
         //@else
         x$m = start_field(image, row, $i);
         //@end

@@ -179,6 +179,17 @@ impl LayerErrors {
     }
 }
 
+impl LayerErrors {
+    /// All aberrations times `ratio`: the radians of the same lengths at another wavelength.
+    pub(crate) fn scale_aberrations(&mut self, ratio: f64) {
+        let all = [&mut self.modulator_aberration, &mut self.camera_aberration, &mut self.pupil_aberration];
+        for a in all.into_iter().flatten() {
+            a.rms *= ratio;
+            a.zernike.iter_mut().for_each(|(_, radians)| *radians *= ratio);
+        }
+    }
+}
+
 impl Imperfections {
     /// The errors of a layer (from 1).
     pub fn of(&self, number: usize) -> LayerErrors {

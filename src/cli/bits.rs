@@ -10,7 +10,7 @@ use crate::experiment::bits::{BitsRow, Spread, compare_bits};
 pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
     let first = train::experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
     first.train.validate()?;
-    let mut engine = train::open(&args.device, common)?;
+    let mut engine = train::open(&first, &args.device, common)?;
     signal::install()?;
     let mut rows = Vec::new();
     let mut note = |text: &str| {
@@ -22,7 +22,7 @@ pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
     for seed in seeds {
         let mut experiment = first.clone();
         experiment.seed = seed;
-        let data = train::load(&experiment)?;
+        let data = experiment.load_data(None)?;
         experiment.detectors.classes.get_or_insert(data.classes.len());
         match compare_bits(&experiment, &data, &mut *engine, &args.bits, &signal::STOP, &mut note)? {
             Some(row) => rows.push(row),

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use super::args::{Common, Eval};
 use super::{print, print_json, train};
-use crate::data::{self, Limits};
 use crate::experiment::classify::retest;
 use crate::io::RunDir;
 use crate::train::Method;
@@ -13,10 +12,8 @@ use crate::train::Method;
 pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::open(&args.run)?;
     let experiment = train::read_run(&dir)?;
-    let source = args.data.as_ref().unwrap_or(&experiment.data.source);
-    let limits = Limits { train: experiment.data.train, test: experiment.data.test };
-    let data = data::load(source, limits, experiment.seed)?;
-    let mut engine = train::open(&args.device, common)?;
+    let data = experiment.load_data(args.data.as_deref())?;
+    let mut engine = train::open(&experiment, &args.device, common)?;
     let found = retest(&experiment, &data, &mut *engine, &dir)?;
     print(&format!(
         "{} test images of {}\n  ideal                 {:6.2} %\n  in-silico, deployed   {:6.2} %\n  {:<20}  {:6.2} %",

@@ -33,7 +33,8 @@ pub(super) fn run(
         entry.experiment.laboratory.validate()?;
         entry.experiment.train.method.check(&entry.experiment.system())?;
     }
-    let mut engine = train::open(device, common)?;
+    let Some(first) = entries.first() else { return Ok(Some(Vec::new())) };
+    let mut engine = train::open(&first.experiment, device, common)?;
     signal::install()?;
     let mut progress = Progress::new(common.quiet);
     let job =

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use super::args::{Common, Device, Resume, Train};
 use super::progress::Progress;
 use super::{exit, print, print_json, signal};
-use crate::data::{self, DataSet, Limits};
-use crate::engine::{self, DeviceInfo, Engine, Program};
+use crate::data::DataSet;
+use crate::engine::{DeviceInfo, Engine, Program};
 use crate::experiment::classify::{Classification, Ended, classify, error_pass, start_state};
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
-use crate::twin::System;
+use crate::twin::{ConfigError, System};
 
 /// Trains, deploys, trains again, compares.
 pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
@@ -22,17 +22,17 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     experiment.laboratory.validate()?;
     experiment.train.check_distance(experiment.optics.distance.0)?;
     experiment.train.method.check(&experiment.system())?;
-    let data = load(&experiment)?;
+    let data = experiment.load_data(None)?;
     experiment.detectors.classes.get_or_insert(data.classes.len());
     experiment.check_training_data(&data)?;
     experiment.train.check_samples(experiment.hold_out(&data)?.0.train.len())?;
-    let mut engine = open(&args.device, common)?;
+    let mut engine = open(&experiment, &args.device, common)?;
     if args.dry_run {
         return dry_run(&experiment, &data, &*engine, common);
     }
     // Everything that can be wrong with the settings is found before a folder is made.
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
-    system.compile_twin(error_pass(&experiment), &|n| engine.transform_length(n))?;
+    twin(&experiment, &system, &*engine)?;
     let text = experiment.to_toml();
     let dir = RunDir::create(args.out.as_deref(), &experiment.name, &hash(&text))?;
     let command = command_line();
@@ -46,8 +46,8 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
 pub(super) fn resume(args: &Resume, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::open(&args.run)?;
     let experiment = read_run(&dir)?;
-    let data = load(&experiment)?;
-    let mut engine = open(&args.device, common)?;
+    let data = experiment.load_data(None)?;
+    let mut engine = open(&experiment, &args.device, common)?;
     run(&experiment, &data, &mut *engine, &dir, command_line(), common)
 }
 
@@ -62,8 +62,12 @@ pub(super) fn read_run(dir: &RunDir) -> anyhow::Result<Experiment> {
 }
 
 /// Opens the engine and says which.
-pub(super) fn open(device: &Device, common: &Common) -> anyhow::Result<Box<dyn Engine>> {
-    let engine = engine::open(&device.device, device.threads)?;
+pub(super) fn open(
+    experiment: &Experiment,
+    device: &Device,
+    common: &Common,
+) -> anyhow::Result<Box<dyn Engine>> {
+    let engine = experiment.open(&device.device, device.threads)?;
     if !common.quiet {
         let devices = engine.devices();
         for (k, info) in devices.iter().enumerate() {
@@ -93,10 +97,10 @@ pub(super) fn experiment(
     Ok(experiment)
 }
 
-/// The images of an experiment.
-pub(super) fn load(experiment: &Experiment) -> anyhow::Result<DataSet> {
-    let limits = Limits { train: experiment.data.train, test: experiment.data.test };
-    Ok(data::load(&experiment.data.source, limits, experiment.seed)?)
+/// The compiled twin.
+fn twin(experiment: &Experiment, system: &System, engine: &dyn Engine) -> Result<Program, ConfigError> {
+    let length = |n| engine.transform_length(n);
+    experiment.compile(system, |s| s.compile_twin(error_pass(experiment), &length))
 }
 
 fn run(
@@ -141,8 +145,7 @@ fn dry_run(
     common: &Common,
 ) -> anyhow::Result<ExitCode> {
     let system = System::new(experiment.system(), data.train.size, experiment.seed)?;
-    let twin = system.compile_twin(error_pass(experiment), &|n| engine.transform_length(n))?;
-    let twin = Program { store: experiment.engine.store, ..twin };
+    let twin = twin(experiment, &system, engine)?;
     start_state(experiment, &twin, None)?;
     let memory = engine.memory_by_device(&twin, experiment.batch(data));
     let bytes = memory.iter().copied().fold(0, u64::saturating_add);

@@ -17,6 +17,16 @@ pub(super) fn no_set(known: usize, set: SetId) -> EngineError {
     shape("image set", format_args!("below {known}"), set.0)
 }
 
+/// An image that is not in its set of `known` images.
+pub(super) fn image_number(known: usize, number: u32) -> EngineError {
+    shape("image number", format_args!("below {known}"), number)
+}
+
+/// A program of another number of wavelengths than there are engines for.
+pub(super) fn wavelengths(engines: usize, program: usize) -> EngineError {
+    shape("wavelengths of the program", engines, program)
+}
+
 fn shape(
     what: impl Into<String>,
     expected: impl std::fmt::Debug,
@@ -53,6 +63,9 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
     }
     if p.hops.is_empty() {
         return Err(shape("hops", "at least 1", 0));
+    }
+    if !p.channels.is_empty() {
+        return Err(wavelengths(1, p.channels.len()));
     }
     if p.padded[0] < p.shape[0] || p.padded[1] < p.shape[1] {
         return Err(shape("transform lengths", format!("at least {:?}", p.shape), p.padded));
@@ -113,11 +126,31 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
             return Err(shape(format!("look-up table of mask {}", m + 1), "at least 2 entries", 1));
         }
     }
+    recompute(p)?;
     let map = [p.readout.map.nrows(), p.readout.map.ncols()];
     if map != p.shape {
         return Err(shape("detector map", p.shape, map));
     }
     Ok(())
+}
+
+/// Fields can be computed again from others only where what is recorded is what went on.
+fn recompute(p: &Program) -> Result<(), EngineError> {
+    let apart = [
+        (p.store == Store::F16, "records that are not rounded (engine.store = \"f32\")"),
+        (
+            p.relay == Relay::Optical && p.camera.is_some(),
+            "light that is loaded as it was measured (hardware.kind = \"reload\")",
+        ),
+    ];
+    match apart.into_iter().find(|(apart, _)| *apart && p.recompute > 1) {
+        Some((_, expected)) => Err(EngineError::Shape {
+            what: "recorded fields that are computed again (train.recompute)".into(),
+            expected: expected.into(),
+            actual: "records from which the same light does not come again".into(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Whether `new` can take the place of the loaded program: everything but the numbers in arrays is the same.
@@ -145,6 +178,7 @@ struct Structure {
     camera: (bool, bool),
     relay: Relay,
     store: Store,
+    recompute: usize,
 }
 
 impl Structure {
@@ -169,6 +203,7 @@ impl Structure {
             camera: (p.camera.is_some(), p.error_measured),
             relay: p.relay,
             store: p.store,
+            recompute: p.recompute,
         }
     }
 }
@@ -240,7 +275,7 @@ pub(super) fn batch<'a>(
         return Err(shape("share of a batch", format!("within {} samples", batch.of), samples));
     }
     match batch.indices.iter().find(|&&i| i as usize >= set.len()) {
-        Some(i) => Err(shape("image number", format!("below {}", set.len()), i)),
+        Some(&i) => Err(image_number(set.len(), i)),
         None => Ok(set),
     }
 }

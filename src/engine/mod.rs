@@ -7,18 +7,21 @@ pub mod cpu;
 mod error;
 pub mod fleet;
 pub mod gpu;
+mod multiplex;
 mod parameters;
 mod program;
+mod segments;
 mod select;
 
 pub use activation::{Activation, ActivationKind};
 pub(crate) use check::host_memory;
 pub use check::next_fast_length;
 pub use error::EngineError;
+pub use multiplex::Multiplex;
 pub use parameters::{MaskKind, Parameter, Quantity};
 pub use program::{
-    Affine, Camera, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout, Relay,
-    Scoring, Store,
+    Affine, Camera, Channel, Encoding, ErrorHop, Exposure, Hop, Input, Loss, Modulator, Program, Readout,
+    Relay, Scoring, Store,
 };
 
 pub use select::{open, select};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
+use super::segments::Segments;
 use super::{Activation, MaskKind};
 use crate::optics::Field;
 
@@ -67,12 +68,47 @@ pub struct Program {
     pub relay: Relay,
     /// How recorded fields wait for the error pass.
     pub store: Store,
+    /// Length of the segments of which only the last field waits for the error pass, which computes the others again, with the
+    /// noise that they had: the same bits for less memory and more time. 0 and 1: every field waits. It needs a record that is
+    /// what went on: not with [`Store::F16`], and not with a camera that only observes ([`Relay::Optical`]).
+    pub recompute: usize,
+    /// Where the same masks serve several wavelengths: the system at each. Empty: there is one, this. With some, all but
+    /// `store`, `recompute` and whether there is a camera is that of the first, and only a
+    /// [`Multiplex`](super::Multiplex) runs it.
+    pub channels: Vec<Channel>,
+}
+
+/// A system at one of several wavelengths.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// The system, its modulators [`Modulator::scaled`].
+    pub program: Program,
+    /// Phase of a mask here, in parts of the phase that is commanded (that at the wavelength it is designed for).
+    pub phase_scale: f64,
 }
 
 impl Program {
     /// All modulators: the masks, then those of the error pass where it has its own.
     pub fn modulators(&self) -> impl Iterator<Item = &Modulator> {
         self.masks.iter().chain(self.error_masks.iter().flatten())
+    }
+
+    /// One program for systems that are alike but for their wavelength; `None` without any.
+    pub fn multiplexed(channels: Vec<Channel>) -> Option<Self> {
+        let first = channels.first()?.program.clone();
+        Some(Self { channels, ..first })
+    }
+
+    /// The program of channel `k`, with the records and the camera (or none) of the whole.
+    pub fn channel(&self, k: usize) -> Self {
+        let own = &self.channels[k].program;
+        let camera = self.camera.as_ref().and(own.camera.clone());
+        Self { store: self.store, recompute: self.recompute, camera, channels: Vec::new(), ..own.clone() }
+    }
+
+    /// The [`Program::recompute`] that keeps the fewest fields of `hops` hops, and of these lengths the fastest.
+    pub fn best_recompute(hops: usize) -> usize {
+        Segments::best_length(hops)
     }
 
     /// Where the modulators of the error pass begin among [`Program::modulators`].
@@ -173,6 +209,18 @@ impl Modulator {
     /// Amplitude of the modulated part: what the unmodulated part leaves.
     pub fn gain(&self) -> f64 {
         1.0 - self.leak
+    }
+
+    /// The same device at a wavelength where its phase is `scale` times as large. What is made is a height (or a retardance in
+    /// metres) for the *wrapped* command, so that `scale` multiplies the wrapped phase: the look-up table does it.
+    #[must_use]
+    pub fn scaled(self, scale: f64) -> Self {
+        if scale == 1.0 {
+            return self;
+        }
+        let straight = || [0.0, std::f64::consts::TAU * scale].into();
+        let lut = self.lut.as_ref().map_or_else(straight, |lut| lut.iter().map(|v| v * scale).collect());
+        Self { lut: Some(lut), ..self }
     }
 }
 

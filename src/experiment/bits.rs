@@ -105,8 +105,8 @@ impl Bench<'_> {
         let mut config = self.experiment.system();
         config.optics.bits = bits;
         let system = System::new(config, self.data.train.size, self.experiment.seed)?;
-        let ideal = system.compile_ideal(&|n| self.engine.transform_length(n))?;
-        let program = Program { store: self.experiment.engine.store, ..ideal };
+        let length = |n: usize| self.engine.transform_length(n);
+        let program = self.experiment.compile(&system, |s| s.compile_ideal(&length))?;
         self.engine.load(&program, self.experiment.batch(self.data))?;
         self.engine.clear_sets();
         Ok(program)

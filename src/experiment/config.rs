@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::WavelengthConfig;
 use crate::calibrate::Imperfections;
 use crate::data::DataSet;
-use crate::engine::{ImageSet, Store};
+use crate::engine::{ImageSet, Program, Relay, Store};
 use crate::train::{LaboratoryConfig, TrainConfig, held_out};
 use crate::twin::{
     ActivationConfig, ConfigError, DetectorConfig, HardwareConfig, InputConfig, LossConfig, MasksConfig,
@@ -48,6 +49,9 @@ pub struct Experiment {
     pub laboratory: LaboratoryConfig,
     /// `[engine]`.
     pub engine: EngineConfig,
+    /// `[[wavelengths]]`: with some, the masks serve all of them, and `optics.wavelength` is the one they are designed for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wavelengths: Vec<WavelengthConfig>,
 }
 
 impl Default for Experiment {
@@ -68,6 +72,7 @@ impl Default for Experiment {
             train: TrainConfig::default(),
             laboratory: LaboratoryConfig::default(),
             engine: EngineConfig::default(),
+            wavelengths: Vec::new(),
         }
     }
 }
@@ -120,6 +125,31 @@ impl Experiment {
         }
     }
 
+    /// A compiled program with its records kept as the settings say.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] where what is recorded is not what went on, so that nothing can be computed again from it.
+    pub fn recording(&self, program: Program) -> Result<Program, ConfigError> {
+        let (store, recompute) = (self.engine.store, self.train.recompute.length(program.hops.len()));
+        let observed = program.relay == Relay::Optical && program.camera.is_some();
+        let problem = match (recompute > 1, store == Store::F16, observed) {
+            (true, true, _) => {
+                "with engine.store = \"f16\" records are rounded, and what is computed from a rounded field is not what was \
+                 measured; choose one of the two"
+            }
+            (true, _, true) => {
+                "with hardware.kind = \"cascade\" cameras only observe, and what goes on cannot be computed from what they saw; \
+                 set it to 0"
+            }
+            _ => return Ok(Program { store, recompute, ..program }),
+        };
+        Err(ConfigError::Value {
+            key: "train.recompute".into(),
+            value: recompute.to_string(),
+            problem: problem.into(),
+        })
+    }
+
     /// Refuses images that cannot be trained on: every class needs a detector, every detector a class.
     ///
     /// # Errors
@@ -158,8 +188,11 @@ impl Experiment {
     pub fn hold_out(&self, data: &DataSet) -> Result<(DataSet, Option<ImageSet>), ConfigError> {
         let Some(asked) = self.data.validation else { return Ok((data.clone(), None)) };
         let n = data.train.len();
+        // Wavelengths take turns in the set, and go on to do so in both parts.
+        let turns = self.wavelengths.len().max(1);
         let held = if asked < 1.0 { (asked * n as f64).round() } else { asked };
-        if !(held >= 1.0 && held < n as f64 && held.fract() == 0.0) {
+        let few = (held / turns as f64).ceil() < (n / turns) as f64;
+        if !(held >= 1.0 && few && held.fract() == 0.0) {
             let problem = format!(
                 "must be a share below 1, or a whole number, and leave some of the {n} training images"
             );
@@ -169,7 +202,9 @@ impl Experiment {
                 problem,
             });
         }
-        let chosen = held_out(self.seed, n, held as usize);
+        let groups = held_out(self.seed, n / turns, (held as usize).div_ceil(turns));
+        let all = |g: u32| (0..turns as u32).map(move |k| g * turns as u32 + k);
+        let chosen: Vec<u32> = groups.into_iter().flat_map(all).collect();
         let rest: Vec<u32> = (0..n as u32).filter(|i| chosen.binary_search(i).is_err()).collect();
         Ok((DataSet { train: data.train.only(&rest), ..data.clone() }, Some(data.train.only(&chosen))))
     }
@@ -189,7 +224,7 @@ impl Experiment {
 mod tests {
     use super::*;
     use crate::experiment::settings;
-    use crate::train::{Keep, Monitor, Schedule};
+    use crate::train::{Keep, Monitor, Recompute, Schedule};
 
     #[test]
     fn the_store_is_f32_or_f16() {
@@ -225,6 +260,20 @@ mod tests {
         let read: Experiment = settings("[data]\nvalidation = 7", "test", &[]).unwrap();
         assert_eq!(read.data.validation, Some(7.0));
         assert_eq!(settings::<Experiment>(&read.to_toml(), "written", &[]).unwrap(), read);
+    }
+
+    #[test]
+    fn segments_are_a_length_or_auto() {
+        let read = |text: &str| settings::<Experiment>(text, "test", &[]);
+        assert_eq!(read("").unwrap().train.recompute, Recompute::Every(0));
+        assert_eq!(read("[train]\nrecompute = 3").unwrap().train.recompute, Recompute::Every(3));
+        let auto = read("[train]\nrecompute = \"auto\"").unwrap();
+        assert_eq!(auto.train.recompute.length(9), 3);
+        assert_eq!(read(&auto.to_toml()).unwrap(), auto);
+        for wrong in ["-1", "\"some\"", "true"] {
+            let error = read(&format!("[train]\nrecompute = {wrong}")).unwrap_err().to_string();
+            assert!(error.contains("train.recompute") && error.contains("segment"), "{wrong}: {error}");
+        }
     }
 
     #[test]

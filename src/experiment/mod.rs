@@ -5,10 +5,12 @@ pub mod bits;
 pub mod classify;
 mod config;
 mod merge;
+mod spectrum;
 pub mod study;
 
 pub use config::{DEFAULT, DataConfig, EngineConfig, Experiment};
 pub use merge::{SettingsError, read_text, settings};
+pub use spectrum::{WavelengthConfig, WavelengthResult};
 
 use std::path::Path;
 

@@ -5,12 +5,14 @@
 pub mod aperture;
 pub mod effects;
 mod grid;
+mod material;
 mod propagation;
 pub mod source;
 mod units;
 pub mod zernike;
 
 pub use grid::Grid;
+pub use material::Material;
 pub use propagation::{Method, Propagation, propagate, reversed};
 pub use units::{Angle, Length};
 
@@ -47,6 +49,14 @@ pub enum OpticsError {
         kind: &'static str,
         /// The units there are.
         units: String,
+    },
+    /// A material whose index is not known there.
+    #[error("optics.material has no use at {wavelength} m: {problem}")]
+    Material {
+        /// Vacuum wavelength, metres.
+        wavelength: f64,
+        /// What is wrong.
+        problem: String,
     },
     /// No such propagation method.
     #[error("unknown propagation method {text:?}; there are {names}")]

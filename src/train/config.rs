@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DistanceConfig, Ending, EpochRow, Keep, Method, Monitor, Schedule, TrainError};
+use super::{DistanceConfig, Ending, EpochRow, Keep, Method, Monitor, Recompute, Schedule, TrainError};
 use crate::engine::Update;
 use crate::optics::Length;
 use crate::twin::{Misalignment, Registration};
@@ -47,6 +47,9 @@ pub struct TrainConfig {
     /// Distances between layers learn in the first stage, and the bench is built with them; default: they are fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distances: Option<DistanceConfig>,
+    /// Length of the segments of layers of which one recorded field waits for the error pass, while the others are computed
+    /// again: less memory, more time, the same bits. 0: every field waits; `auto`: as few as can be.
+    pub recompute: Recompute,
     /// Method of the third stage, on the imperfect twin.
     pub method: Method,
     /// `spsa`: by how much phases are moved, radians.
@@ -106,6 +109,7 @@ impl Default for TrainConfig {
             divergence: 1.5,
             checkpoint_minutes: 1.0,
             distances: None,
+            recompute: Recompute::default(),
             method: Method::Ffm,
             perturbation: 0.05,
             redraw: 20,
@@ -129,7 +133,7 @@ pub enum Optimizer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
-    /// Phase 0 everywhere.
+    /// Phase 0 everywhere; pi where masks serve several wavelengths.
     Flat,
     /// Uniform in 0..2 pi.
     Random,

@@ -13,6 +13,7 @@ mod evaluate;
 mod laboratory;
 mod method;
 mod perturb;
+mod recompute;
 mod sampler;
 mod schedule;
 mod trainer;
@@ -26,7 +27,8 @@ pub use evaluate::{Evaluation, evaluate};
 pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
 pub use perturb::{Estimate, estimate};
-pub use sampler::{epoch_order, held_out, initial_commands, initial_phases};
+pub use recompute::Recompute;
+pub use sampler::{epoch_order, held_out, initial_commands, initial_phases, interleaved_order};
 pub use schedule::Schedule;
 pub use trainer::{
     EpochRow, Job, Moving, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train,

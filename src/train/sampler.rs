@@ -1,6 +1,6 @@
 //! Random choices of training, each a function of the seed and its place alone.
 
-use std::f32::consts::TAU;
+use std::f32::consts::{PI, TAU};
 
 use ndarray::Array2;
 use rand::seq::SliceRandom;
@@ -38,6 +38,13 @@ pub fn held_out(seed: u64, n: usize, held: usize) -> Vec<u32> {
     order
 }
 
+/// The order of `n` images in an epoch where `count` wavelengths take turns in the set, image `j` being of wavelength
+/// `j mod count`: shuffled in groups of one image a wavelength, so that every batch has all alike.
+pub fn interleaved_order(seed: u64, epoch: usize, n: usize, count: usize) -> Vec<u32> {
+    let group = |g: u32| (0..count as u32).map(move |k| g * count as u32 + k);
+    epoch_order(seed, epoch, n / count).into_iter().flat_map(group).collect()
+}
+
 /// First phases of `layers` masks, radians.
 pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64) -> Vec<Array2<f32>> {
     let one = |layer: usize| match start {
@@ -54,7 +61,7 @@ pub fn initial_phases(start: Start, shape: [usize; 2], layers: usize, seed: u64)
 /// phase 0 where they set amplitudes only; these amplitudes are uniform in 0..1 with [`Start::Random`].
 pub fn initial_commands(start: Start, program: &Program, seed: u64) -> (Vec<Array2<f32>>, Vec<Array2<f32>>) {
     let shape = (program.shape[0], program.shape[1]);
-    let mut phases = initial_phases(start, program.shape, program.masks.len(), seed);
+    let mut phases = first_phases(program, start, seed);
     let amplitude = |m: usize| {
         let random = start == Start::Random && program.masks[m].kind == MaskKind::Amplitude;
         if !random {
@@ -66,6 +73,16 @@ pub fn initial_commands(start: Start, program: &Program, seed: u64) -> (Vec<Arra
     };
     let amplitudes = program.amplitude_masks().into_iter().map(amplitude).collect();
     (phases, amplitudes)
+}
+
+/// First phases of a program's masks. Where they serve several wavelengths a command that passes 0 or a turn is an edge at all but
+/// one of them: flat masks stand in the middle, at pi.
+fn first_phases(program: &Program, start: Start, seed: u64) -> Vec<Array2<f32>> {
+    let mut phases = initial_phases(start, program.shape, program.masks.len(), seed);
+    if matches!(start, Start::Flat | Start::Calibrated) && !program.channels.is_empty() {
+        phases.iter_mut().for_each(|mask| mask.fill(PI));
+    }
+    phases
 }
 
 #[cfg(test)]
@@ -88,6 +105,16 @@ mod tests {
         let held = held_out(3, 100, 30);
         assert!(held.len() == 30 && held.windows(2).all(|w| w[0] < w[1]) && held[29] < 100);
         assert_ne!(held, held_out(4, 100, 30));
+    }
+
+    #[test]
+    fn wavelengths_take_turns() {
+        assert_eq!(interleaved_order(1, 0, 100, 1), epoch_order(1, 0, 100));
+        let order = interleaved_order(1, 0, 99, 3);
+        assert!(order.iter().enumerate().all(|(at, &j)| j as usize % 3 == at % 3));
+        let mut sorted = order;
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..99));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::checkpoint::{Checkpoint, Effort, Position};
 use super::divergence::{Trend, likely_cause};
 use super::{
-    CompileAt, Distances, Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, epoch_order,
-    estimate, evaluate, slopes,
+    CompileAt, Distances, Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, estimate,
+    evaluate, interleaved_order, slopes,
 };
 use crate::engine::cpu::CpuEngine;
 use crate::engine::{
@@ -281,7 +281,8 @@ impl<'a> Loop<'a> {
     /// The rest of the current epoch; false when stopped.
     fn epoch(&mut self, watch: &mut dyn Observer) -> Result<bool, TrainError> {
         let job = self.job;
-        let order = epoch_order(job.seed, self.at.epoch, job.train_images.len());
+        let wavelengths = job.program.channels.len().max(1);
+        let order = interleaved_order(job.seed, self.at.epoch, job.train_images.len(), wavelengths);
         if self.at.batch == 0 {
             self.expose(&order)?;
         }
@@ -552,7 +553,8 @@ pub fn evaluation_key(seed: u64, step: u64) -> (u64, u64) {
     (seed, EVALUATION_STEPS + step)
 }
 
-/// Measures camera exposures for given masks with some images, on the CPU engine, so that both engines use the same.
+/// Measures camera exposures for given masks with some images, on the CPU engine, so that both engines use the same; with several
+/// wavelengths those of each, one after the other, with its own images among them.
 ///
 /// # Errors
 /// As [`CpuEngine::measure_exposure`].
@@ -562,9 +564,29 @@ pub fn measure_exposure(
     samples: &[u32],
     state: &State,
 ) -> Result<Exposure, TrainError> {
+    let count = program.channels.len();
+    if count == 0 {
+        return measure_at_one(program, images, samples, state);
+    }
+    let mut all = Exposure { data: Vec::new(), error: Vec::new() };
+    for k in 0..count {
+        let own: Vec<u32> = samples.iter().copied().filter(|&j| j as usize % count == k).collect();
+        let Exposure { data, error } = measure_at_one(&program.channel(k), images, &own, state)?;
+        all.data.extend(data);
+        all.error.extend(error);
+    }
+    Ok(all)
+}
+
+fn measure_at_one(
+    program: &Program,
+    images: &crate::engine::ImageSet,
+    samples: &[u32],
+    state: &State,
+) -> Result<Exposure, TrainError> {
     let mut engine = CpuEngine::<f32>::new(1)?;
     // Exposures are of the light, not of what is recorded of it.
-    engine.load(&Program { store: Store::F32, ..program.clone() }, samples.len())?;
+    engine.load(&Program { store: Store::F32, recompute: 0, ..program.clone() }, samples.len())?;
     engine.set_state(state)?;
     let set = engine.upload(&images.only(samples))?;
     let indices: Vec<u32> = (0..samples.len() as u32).collect();

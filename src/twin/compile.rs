@@ -67,6 +67,8 @@ pub struct System {
     seed: u64,
     /// Free space after each mask, metres.
     distances: Vec<f64>,
+    /// Phase of a mask in parts of the commanded one.
+    phase_scale: f64,
 }
 
 impl System {
@@ -108,7 +110,7 @@ impl System {
         let errors = calibrate::resolve(&config.imperfections)?;
         let seed = errors.seed.unwrap_or(seed);
         let distances = vec![config.optics.distance.0; config.optics.layers];
-        let system = Self { config, errors, grid, image, regions, seed, distances };
+        let system = Self { config, errors, grid, image, regions, seed, distances, phase_scale: 1.0 };
         system.window()?;
         system.check_errors()?;
         Ok(system)
@@ -169,6 +171,30 @@ impl System {
             }
         }
         Ok(())
+    }
+
+    /// The same masks, and the same things wrong with them, in light of another vacuum wavelength (metres). Aberrations are
+    /// lengths: their radians go with the inverse of the wavelength. Loading of fields and cameras is taken to be calibrated
+    /// at every wavelength.
+    ///
+    /// # Errors
+    /// A wavelength that is not positive, or at which nothing is known of the masks' material.
+    pub fn at_wavelength(&self, wavelength: f64) -> Result<Self, ConfigError> {
+        positive("wavelengths.wavelength (m)", wavelength)?;
+        let o = &self.config.optics;
+        let phase_scale = o.material.phase_scale(o.wavelength.0, wavelength, o.index)?;
+        let mut system = self.clone();
+        system.phase_scale = phase_scale;
+        system.config.optics.wavelength = Length(wavelength);
+        let ratio = o.wavelength.0 / wavelength;
+        let Imperfections { all, layer, .. } = &mut system.errors;
+        std::iter::once(all).chain(layer.values_mut()).for_each(|e| e.scale_aberrations(ratio));
+        Ok(system)
+    }
+
+    /// Phase of a mask in parts of the phase that is commanded: 1, but for a system of [`System::at_wavelength`].
+    pub fn phase_scale(&self) -> f64 {
+        self.phase_scale
     }
 
     /// The grid of a layer.
@@ -341,6 +367,7 @@ impl System {
                 frozen: !self.config.masks.of(layer).trainable,
                 ..modulator::modulator(e, &self.grid, o.wavelength.0 / o.index, draw)?
             };
+            let mask = mask.scaled(self.phase_scale);
             let mut hop = shelf.hop(e, self.distances[layer - 1], layer, pass)?;
             hop.mask = Some(masks.len());
             // The last field is detected as it arrives.
@@ -350,10 +377,10 @@ impl System {
             }
             match pass {
                 ErrorPass::Registered(_) => error_masks.push(corrected(&mask, &hop)),
-                ErrorPass::Model => error_masks.push(Modulator {
-                    kind,
-                    ..modulator::modulator(&self.model(), &self.grid, 1.0, draw)?
-                }),
+                ErrorPass::Model => {
+                    let model = modulator::modulator(&self.model(), &self.grid, 1.0, draw)?;
+                    error_masks.push(Modulator { kind, ..model }.scaled(self.phase_scale));
+                }
                 ErrorPass::Forward | ErrorPass::Transposed => {}
             }
             hops.push(hop);
@@ -380,6 +407,8 @@ impl System {
                 HardwareKind::Cascade => Relay::Optical,
             },
             store: Store::F32,
+            recompute: 0,
+            channels: Vec::new(),
         })
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ActivationConfig, LossConfig, MasksConfig, Pair};
 use crate::calibrate::Imperfections;
-use crate::optics::{Angle, Length, Method};
+use crate::optics::{Angle, Length, Material, Method};
 
 /// The optical system: what it is, and what is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct OpticsConfig {
     pub wavelength: Length,
     /// Refractive index of the space between the layers.
     pub index: f64,
+    /// What masks are made of: how their phase changes from `wavelength`, for which they are designed, to other wavelengths.
+    #[serde(skip_serializing_if = "is_default")]
+    pub material: Material,
     /// Pixels of a layer: one number, or `[rows, cols]`.
     pub pixels: Pair<usize>,
     /// Pixel pitch: one length, or `[along y, along x]`.
@@ -68,6 +71,7 @@ impl Default for OpticsConfig {
         Self {
             wavelength: Length(532e-9),
             index: 1.0,
+            material: Material::None,
             pixels: Pair::One(128),
             pitch: Pair::One(Length(25e-6)),
             layers: 4,
@@ -79,6 +83,10 @@ impl Default for OpticsConfig {
             allow_undersampled: false,
         }
     }
+}
+
+fn is_default(material: &Material) -> bool {
+    *material == Material::None
 }
 
 /// `[source]`: the illumination of the loading modulator.

@@ -146,6 +146,8 @@ pub(crate) fn program(s: &Setup) -> Program {
         error_measured: true,
         relay: Relay::Measured,
         store: Store::F32,
+        recompute: 0,
+        channels: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::readout::{Detectors, Reading};
 use super::real::Real;
 use super::records::widen;
 use super::transform::{Transform, transform};
+use crate::engine::segments::Segments;
 use crate::engine::{Exposure, Program, Quantity, Relay, Store};
 use crate::optics::Field;
 
@@ -55,6 +56,7 @@ pub(super) struct Loaded<T: Real> {
     pub(super) relay: Relay,
     pub(super) exposure: Exposure,
     pub(super) store: Store,
+    pub(super) segments: Segments,
 }
 
 impl<T: Real> Loaded<T> {
@@ -98,6 +100,7 @@ impl<T: Real> Loaded<T> {
             relay: program.relay,
             exposure: flat,
             store: program.store,
+            segments: Segments::of(program),
         }
     }
 }
@@ -106,6 +109,11 @@ impl<T: Real> Loaded<T> {
     /// Whether `U_l` waits in half precision for the error pass.
     pub(super) fn is_half(&self, l: usize) -> bool {
         self.store == Store::F16 && l > 0 && l < self.hops.len()
+    }
+
+    /// Where `U_l` is among the fields of a workspace.
+    pub(super) fn place(&self, l: usize) -> usize {
+        place(self.segments, l)
     }
 }
 
@@ -123,7 +131,7 @@ pub(super) struct Workspace<T> {
     pub(super) recorded: Buffer<T>,
     /// A block of an activated field; empty where nothing is.
     pub(super) activated: Buffer<T>,
-    /// Recorded `U_0 ..= U_L`; those between are empty where they are in `halves`.
+    /// `U_0`, places for recorded fields, `U_L`; those between are empty where they are in `halves`.
     pub(super) fields: Vec<Buffer<T>>,
     /// Recorded `U_1 .. U_{L-1}` in half precision, and their units.
     pub(super) halves: Vec<Vec<f16>>,
@@ -140,6 +148,7 @@ impl<T: Real> Workspace<T> {
         let block = || Buffer::zeros(2 * loaded.layout.block_pixels());
         let (hops, pixels) = (program.hops.len(), 2 * loaded.layout.pixels());
         let half = |l| loaded.is_half(l);
+        let last = loaded.place(hops);
         Self {
             work: Buffer::zeros(loaded.transform.work_len()),
             scratch: Buffer::zeros(loaded.transform.scratch_len()),
@@ -148,7 +157,7 @@ impl<T: Real> Workspace<T> {
             measured: block(),
             recorded: block(),
             activated: if is_active(program) { block() } else { Buffer::zeros(0) },
-            fields: (0..=hops).map(|l| if half(l) { Buffer::zeros(0) } else { field() }).collect(),
+            fields: (0..=last).map(|l| if half(l) { Buffer::zeros(0) } else { field() }).collect(),
             halves: (0..=hops).map(|l| vec![f16::ZERO; if half(l) { pixels } else { 0 }]).collect(),
             units: vec![1.0; hops + 1],
             source: field(),
@@ -161,7 +170,7 @@ impl<T: Real> Workspace<T> {
     pub(super) fn bytes(program: &Program) -> usize {
         let t = transform::<T>(program.shape, program.padded);
         let layout = t.layout();
-        let between = program.hops.len() - 1;
+        let between = Segments::of(program).places();
         let (fields, halves) = match program.store {
             Store::F32 => (between + 3, 0),
             Store::F16 => (3, between),
@@ -174,16 +183,30 @@ impl<T: Real> Workspace<T> {
 }
 
 impl<T: Real> Workspace<T> {
-    /// `U_l` as it is recorded.
-    pub(super) fn field(&self, l: usize, layout: Layout) -> Field {
+    /// `U_L`.
+    pub(super) fn last(&self) -> &Buffer<T> {
+        &self.fields[self.fields.len() - 1]
+    }
+
+    /// `U_l` as it is recorded, while it is in its place.
+    pub(super) fn field(&self, l: usize, layout: Layout, segments: Segments) -> Field {
         match &self.halves[l][..] {
-            [] => layout.field(&self.fields[l]),
+            [] => layout.field(&self.fields[place(segments, l)]),
             halves => {
                 let mut wide = Buffer::<T>::zeros(halves.len());
                 widen(halves, self.units[l], &mut wide);
                 layout.field(&wide)
             }
         }
+    }
+}
+
+/// Where `U_l` is among the fields of a workspace.
+fn place(segments: Segments, l: usize) -> usize {
+    match l {
+        0 => 0,
+        l if l == segments.hops() => 1 + segments.places(),
+        l => 1 + segments.place(l),
     }
 }
 

@@ -83,11 +83,13 @@ impl<T: Real> CpuEngine<T> {
         for b in 0..batch.indices.len() {
             let ws = &mut *lock(&run.workspaces[0]);
             let power = run.loaded.encode(set, batch.indices[b], ws);
-            sample::data_pass(&run.loaded, ws, power, None);
+            let places = &run.loaded;
+            sample::data_pass(places, ws, power, None, |l, ws| {
+                if l > 0 {
+                    sums.data[l - 1] += pixelwise::mean_intensity(&ws.fields[places.place(l)], pixels);
+                }
+            });
             input += power;
-            for (sum, field) in sums.data.iter_mut().zip(&ws.fields[1..]) {
-                *sum += pixelwise::mean_intensity(field, pixels);
-            }
             let g = run.loaded.error_source(ws, set.labels[batch.indices[b] as usize], power, 1.0);
             sample::error_pass(&run.loaded, ws, [power, g], None, &mut gradients, true);
             error += g;
@@ -127,7 +129,7 @@ impl<T: Real> Loaded<T> {
 
     /// Reads the last field and writes `g`; returns the mean of `|g|^2`.
     fn error_source(&self, ws: &mut Workspace<T>, label: u8, power: f64, share: f64) -> f64 {
-        let y = &ws.fields[self.hops.len()];
+        let y = &ws.fields[ws.fields.len() - 1];
         self.detectors.read(y, label, power, share, &mut ws.reading);
         self.detectors.source(y, &ws.reading, label, power, share, &mut ws.source);
         ws.reading.error_power
@@ -135,8 +137,14 @@ impl<T: Real> Loaded<T> {
 }
 
 impl<T: Real> Run<T> {
-    /// Data and error pass of all samples; gradients and sums end in the slots. `keep` sees every sample's workspace.
-    fn passes(&mut self, set: &ImageSet, batch: Batch<'_>, keep: impl Fn(usize, &Workspace<T>) + Sync) {
+    /// Data and error pass of all samples; gradients and sums end in the slots. `keep` sees every field of every
+    /// sample (its number in the batch, that of the field) when it is recorded.
+    fn passes(
+        &mut self,
+        set: &ImageSet,
+        batch: Batch<'_>,
+        keep: impl Fn(usize, usize, &Workspace<T>) + Sync,
+    ) {
         let (loaded, workspaces) = (&self.loaded, &self.workspaces);
         let key = step_key(batch.seed, batch.step);
         let share = 1.0 / batch.of as f64;
@@ -149,12 +157,11 @@ impl<T: Real> Run<T> {
                 let label = set.labels[index as usize];
                 let noise = Some((key, (batch.first + b) as u32));
                 let power = loaded.encode(set, index, ws);
-                sample::data_pass(loaded, ws, power, noise);
+                sample::data_pass(loaded, ws, power, noise, |l, ws| keep(b, l, ws));
                 let g = loaded.error_source(ws, label, power, share);
                 sample::error_pass(loaded, ws, [power, g], noise, &mut slot.gradients, b == s);
                 slot.loss += ws.reading.loss;
                 slot.correct += u64::from(ws.reading.prediction == label);
-                keep(b, ws);
             }
         });
     }
@@ -294,7 +301,7 @@ impl<T: Real> Engine for CpuEngine<T> {
         let set = &self.sets[batch.set.0];
         let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
         self.pool.install(|| {
-            run.passes(set, batch, |_, _| ());
+            run.passes(set, batch, |_, _, _| ());
             let used = batch.indices.len().min(run.slots.len());
             update::apply(&run.slots[..used], update, &mut run.state);
             run.rebuild_masks();
@@ -307,7 +314,7 @@ impl<T: Real> Engine for CpuEngine<T> {
         self.parts(batch)?;
         let set = &self.sets[batch.set.0];
         let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
-        self.pool.install(|| run.passes(set, batch, |_, _| ()));
+        self.pool.install(|| run.passes(set, batch, |_, _, _| ()));
         run.count(batch.indices.len());
         Ok(run.summed(batch.indices.len(), |g| g as f32))
     }
@@ -342,8 +349,9 @@ impl<T: Real> Engine for CpuEngine<T> {
             let one = |(b, &index): (usize, &u32)| {
                 let ws = &mut *lock(&run.workspaces[thread()]);
                 let power = run.loaded.encode(set, index, ws);
-                sample::data_pass(&run.loaded, ws, power, Some((key, (batch.first + b) as u32)));
-                let y = &ws.fields[run.loaded.hops.len()];
+                let noise = Some((key, (batch.first + b) as u32));
+                sample::data_pass(&run.loaded, ws, power, noise, |_, _| ());
+                let y = &ws.fields[ws.fields.len() - 1];
                 run.loaded.detectors.read(y, set.labels[index as usize], power, 1.0, &mut ws.reading);
                 let r = &ws.reading;
                 (r.energies.clone(), r.scores.clone(), r.loss, r.prediction, power)
@@ -366,12 +374,11 @@ impl<T: Real> Engine for CpuEngine<T> {
         self.parts(batch)?;
         let set = &self.sets[batch.set.0];
         let Some(run) = &mut self.run else { return Err(check::nothing_loaded(&self.info.name)) };
-        let (layout, hops, n) = (run.loaded.layout, run.loaded.hops.len(), batch.indices.len());
+        let (layout, segments) = (run.loaded.layout, run.loaded.segments);
+        let (hops, n) = (run.loaded.hops.len(), batch.indices.len());
         let kept: Vec<Mutex<Vec<Field>>> = (0..n).map(|_| Mutex::new(Vec::new())).collect();
         self.pool.install(|| {
-            run.passes(set, batch, |b, ws| {
-                *lock(&kept[b]) = (0..=hops).map(|l| ws.field(l, layout)).collect()
-            });
+            run.passes(set, batch, |b, l, ws| lock(&kept[b]).push(ws.field(l, layout, segments)));
         });
         let samples: Vec<Vec<Field>> =
             kept.into_iter().map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
@@ -390,8 +397,8 @@ impl<T: Real> Engine for CpuEngine<T> {
             let ws = &mut *lock(&run.workspaces[thread()]);
             run.loaded.layout.write(u, &mut ws.fields[0]);
             let power = pixelwise::mean_intensity(&ws.fields[0], u.len());
-            sample::data_pass(&run.loaded, ws, power, None);
-            run.loaded.layout.field(&ws.fields[run.loaded.hops.len()])
+            sample::data_pass(&run.loaded, ws, power, None, |_, _| ());
+            run.loaded.layout.field(ws.last())
         };
         Ok(self.pool.install(|| fields.par_iter().map(one).collect()))
     }

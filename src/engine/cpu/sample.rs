@@ -26,16 +26,46 @@ fn real_part<T: Real>(p: &Loaded<T>, block: usize) -> Range<usize> {
     block * len..(block + 1) * len
 }
 
-/// Data pass from `U_0` in `ws.fields[0]` to `U_L`; records every field. `input_power` is the mean of `|U_0|^2`.
-pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_power: f64, noise: Noise) {
+/// Data pass from `U_0` in `ws.fields[0]` to `U_L`; records every field in its place. `input_power` is the mean of `|U_0|^2`.
+/// `seen` sees every field from `U_0` on when it is there: some give their places to later ones.
+pub(super) fn data_pass<T: Real>(
+    p: &Loaded<T>,
+    ws: &mut Workspace<T>,
+    input_power: f64,
+    noise: Noise,
+    mut seen: impl FnMut(usize, &Workspace<T>),
+) {
+    seen(0, ws);
+    stretch(p, ws, (0, p.hops.len()), input_power, noise, seen);
+}
+
+/// The part of a data pass from the recorded `U_from` to `U_to`: with the same noise the same bits.
+fn stretch<T: Real>(
+    p: &Loaded<T>,
+    ws: &mut Workspace<T>,
+    (from, to): (usize, usize),
+    input_power: f64,
+    noise: Noise,
+    mut seen: impl FnMut(usize, &Workspace<T>),
+) {
     let mask_of = |l: usize| p.hops.get(l).and_then(|h| h.mask).map(|m| &p.masks[m][..]);
     // What is measured is not what passes on: light is kept beside its record.
     let apart = p.sensor.is_some() && noise.is_some() && p.relay == Relay::Optical;
+    let begin = from.checked_sub(1).and_then(|before| p.hops[before].activation.as_ref());
     for block in 0..p.layout.blocks() {
         let at = part(p, block);
-        send(p, block, &ws.fields[0][at.clone()], mask_of(0).map(|m| &m[at]), &mut ws.work, &mut ws.scratch);
+        let field = &ws.fields[p.place(from)][at.clone()];
+        let rows = match begin {
+            Some(unit) => {
+                ws.rows.copy_from_slice(field);
+                unit.activate(p.layout.lanes, &mut ws.rows, input_power.sqrt());
+                &ws.rows[..]
+            }
+            None => field,
+        };
+        send(p, block, rows, mask_of(from).map(|m| &m[at]), &mut ws.work, &mut ws.scratch);
     }
-    for (l, hop) in p.hops.iter().enumerate() {
+    for (l, hop) in p.hops.iter().enumerate().take(to).skip(from) {
         p.transform.columns(hop.transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.data[l] * input_power.sqrt();
         let half = p.is_half(l + 1);
@@ -44,7 +74,7 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
         }
         for block in 0..p.layout.blocks() {
             let at = part(p, block);
-            let record = if half { &mut ws.recorded[..] } else { &mut ws.fields[l + 1][at.clone()] };
+            let record = if half { &mut ws.recorded[..] } else { &mut ws.fields[p.place(l + 1)][at.clone()] };
             p.transform.inverse(block, &mut ws.work, record, &mut ws.scratch);
             if let Some(after) = &hop.after {
                 multiply(p.layout.lanes, record, &after[at.clone()]);
@@ -56,7 +86,7 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
             if half {
                 shorten(record, ws.units[l + 1], &mut ws.halves[l + 1][at.clone()]);
             }
-            if l + 1 < p.hops.len() {
+            if l + 1 < to {
                 if let Some(unit) = &hop.activation {
                     if !apart {
                         ws.rows.copy_from_slice(record);
@@ -67,6 +97,7 @@ pub(super) fn data_pass<T: Real>(p: &Loaded<T>, ws: &mut Workspace<T>, input_pow
                 send(p, block, rows, mask_of(l + 1).map(|m| &m[at]), &mut ws.work, &mut ws.scratch);
             }
         }
+        seen(l + 1, ws);
     }
 }
 
@@ -84,7 +115,7 @@ pub(super) fn error_pass<T: Real>(
     let Some(first) = p.hops.iter().position(|h| h.learns()) else { return };
     let last = p.hops.len() - 1;
     let [input_rms, error_rms] = powers.map(f64::sqrt);
-    let quiet = noise.is_none();
+    let (quiet, data_noise) = (noise.is_none(), noise);
     let noise = noise.filter(|_| p.error_measured);
     let apart = p.sensor.is_some() && noise.is_some() && p.relay == Relay::Optical;
     for block in 0..p.layout.blocks() {
@@ -95,6 +126,7 @@ pub(super) fn error_pass<T: Real>(
     for (l, hop) in p.hops.iter().enumerate().skip(first).rev() {
         p.transform.columns(hop.error_transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.error[l] * error_rms;
+        let again = p.segments.before(l).filter(|_| l > first);
         let mut power = 0.0;
         for block in 0..p.layout.blocks() {
             let at = part(p, block);
@@ -117,9 +149,9 @@ pub(super) fn error_pass<T: Real>(
                 if hop.learns() || unit.is_some() {
                     widen(&ws.halves[l][at.clone()], ws.units[l], &mut ws.recorded);
                 }
-                &ws.recorded[..]
+                &mut ws.recorded[..]
             } else {
-                &ws.fields[l][at.clone()]
+                &mut ws.fields[p.place(l)][at.clone()]
             };
             if let Some(m) = hop.mask {
                 let mask = &p.masks[p.error_masks + m][at.clone()];
@@ -129,7 +161,7 @@ pub(super) fn error_pass<T: Real>(
                         unit.activate(p.layout.lanes, &mut ws.activated, input_rms);
                         &ws.activated[..]
                     }
-                    None => u,
+                    None => &*u,
                 };
                 let (lanes, place, fresh) = (p.layout.lanes, real_part(p, block), fresh && hop.mask_is_new);
                 if let Some(k) = hop.amplitude_gradient {
@@ -150,8 +182,22 @@ pub(super) fn error_pass<T: Real>(
                 if let Some(unit) = unit {
                     unit.turn_back(p.layout.lanes, rows, u, input_rms);
                 }
-                let before = p.hops[l - 1].error_before.as_ref().map(|b| &b[at]);
-                send(p, block, rows, before, &mut ws.work, &mut ws.scratch);
+                if again.is_some() {
+                    // Light needs the work array first; nobody needs this field any more.
+                    u.copy_from_slice(rows);
+                } else {
+                    let before = p.hops[l - 1].error_before.as_ref().map(|b| &b[at]);
+                    send(p, block, rows, before, &mut ws.work, &mut ws.scratch);
+                }
+            }
+        }
+        if let Some(part_of_way) = again {
+            stretch(p, ws, part_of_way, powers[0], data_noise, |_, _| ());
+            for block in 0..p.layout.blocks() {
+                let at = part(p, block);
+                let before = p.hops[l - 1].error_before.as_ref().map(|b| &b[at.clone()]);
+                let error = &ws.fields[p.place(l)][at];
+                send(p, block, error, before, &mut ws.work, &mut ws.scratch);
             }
         }
         ws.error_power[l] = power / (p.layout.rows * p.layout.cols) as f64;

@@ -9,6 +9,7 @@ use crate::engine::{EngineError, Parameter, Store};
 use crate::optics::Field;
 
 use super::context::Context;
+use super::inventory::{record, records};
 use super::run::{Common, Group, Order, Run};
 use super::schedule::{Purpose, Rule};
 use super::sheet::Sheets;
@@ -61,12 +62,12 @@ impl Ready<'_> {
     /// Gradients of all arrays of commands after the error pass, zero where these are not trained; waits for the device.
     /// Recorded fields are lost.
     pub(super) fn read_gradients(&mut self) -> Result<Vec<Array2<f32>>, EngineError> {
-        let (parameters, places) = (self.run.program.parameters(), self.run.program.hops.len());
+        let (parameters, places) = (self.run.program.parameters(), records(&self.run.program));
         let trained = parameters.iter().filter(|p| p.trained).count();
         let mut read = Vec::with_capacity(trained);
         for first in (0..trained).step_by(places) {
             self.submit(&[self.whole(Group::Gradients(first))])?;
-            let names = (1..=places.min(trained - first)).map(|l| format!("record{l}"));
+            let names = (0..places.min(trained - first)).map(|place| format!("record{place}"));
             read.extend(read_reals(self.context, self.run, names)?);
         }
         let (mut read, [rows, cols]) = (read.into_iter(), self.run.layout.geometry.shape);
@@ -75,13 +76,13 @@ impl Ready<'_> {
         Ok(all.map(|g| g.unwrap_or_else(|| Array2::zeros((rows, cols)))).collect())
     }
 
-    /// The fields `U_l` of a portion as they are recorded; waits for the device.
+    /// The fields `U_l` of a portion while they are in their places; waits for the device.
     pub(super) fn read_recorded(
         &self,
         l: usize,
         (first, count): (usize, usize),
     ) -> Result<Vec<Field>, EngineError> {
-        let (run, name) = (&*self.run, format!("record{l}"));
+        let (run, name) = (&*self.run, record(&self.run.program, l));
         if run.program.store == Store::F32 || l == run.program.hops.len() {
             return self.read_fields(&name, count);
         }

@@ -5,6 +5,7 @@ use num_complex::Complex32;
 use wgpu::Buffer;
 
 use crate::device::noise::step_key;
+use crate::engine::segments::Segments;
 use crate::engine::{
     Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
     Trace, Update, check,
@@ -15,6 +16,7 @@ use super::adapters::Selection;
 use super::batch::{Ready, read_fields, read_reals};
 use super::cache::KernelCache;
 use super::context::Context;
+use super::inventory::record;
 use super::layout::{Layout, check_limit};
 use super::plan::{LineOrder, Plan};
 use super::radices::lengths;
@@ -342,17 +344,30 @@ impl Engine for GpuEngine {
 
     fn trace(&mut self, batch: Batch<'_>) -> Result<Trace, EngineError> {
         let mut ready = self.begin(batch, None)?;
+        let segments = Segments::of(&ready.run.program);
         let hops = ready.run.program.hops.len();
         let mut fields = vec![Vec::new(); hops + 1];
         let portions: Vec<_> = ready.run.portions(ready.common.batch).collect();
         for samples in portions {
             ready.submit(&[Order { group: Group::StartFields, samples }])?;
             fields[0].extend(ready.read_fields("work", samples.1)?);
-            let both = [Group::Data(Purpose::Train), Group::Error].map(|group| Order { group, samples });
-            ready.submit(&both)?;
-            for (l, fields) in fields.iter_mut().enumerate().skip(1) {
+            let order = |group| [Order { group, samples }];
+            ready.submit(&order(Group::Data(Purpose::Train)))?;
+            for (l, fields) in fields.iter_mut().enumerate().skip(1).filter(|(l, _)| segments.waits(*l)) {
                 fields.extend(ready.read_recorded(l, samples)?);
             }
+            let again: Vec<_> = (1..hops).filter_map(|l| segments.before(l)).collect();
+            for &(from, to) in &again {
+                ready.submit(&order(Group::Again(from, to)))?;
+                for (l, fields) in fields.iter_mut().enumerate().take(to + 1).skip(from + 1) {
+                    fields.extend(ready.read_recorded(l, samples)?);
+                }
+            }
+            if !again.is_empty() {
+                // The fields of the last segment have lost their places.
+                ready.submit(&order(Group::Data(Purpose::Train)))?;
+            }
+            ready.submit(&order(Group::Error))?;
         }
         let gradients = ready.read_gradients()?.iter().map(|g| g.mapv(f64::from)).collect();
         let losses = ready.sheets.inference(&ready.read_sheets()?).losses;
@@ -362,7 +377,7 @@ impl Engine for GpuEngine {
     fn propagate(&mut self, fields: &[Field]) -> Result<Vec<Field>, EngineError> {
         let (context, run) = self.run()?;
         check::fields(fields, &run.program, run.max_batch)?;
-        let record = format!("record{}", run.program.hops.len());
+        let record = record(&run.program, run.program.hops.len());
         let mut results = Vec::new();
         for (first, count) in run.portions(fields.len()) {
             let values: Vec<Complex32> = fields[first..first + count].iter().flat_map(narrow).collect();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::engine::segments::Segments;
 use crate::engine::{Loss, Program, Quantity, Store};
 use crate::optics::Field;
 
@@ -36,6 +37,18 @@ impl Portion {
         let groups = busy.div_ceil(geometry.row_groups()).clamp(1, samples);
         Self { samples, groups }
     }
+}
+
+/// Name of the buffer of `U_l`, `0 < l <= L`.
+pub(super) fn record(program: &Program, l: usize) -> String {
+    let segments = Segments::of(program);
+    let place = if l == segments.hops() { segments.places() } else { segments.place(l) };
+    format!("record{place}")
+}
+
+/// Number of buffers of recorded fields, the last field's among them.
+pub(super) fn records(program: &Program) -> usize {
+    Segments::of(program).places() + 1
 }
 
 /// A buffer to be created.
@@ -106,9 +119,10 @@ pub(super) fn inventory<'a>(
             add("targets", targets.len() * 4, Contents::Floats(targets.iter().copied().collect()))
         }
     }
-    for l in 1..=program.hops.len() {
-        let bytes = if program.store == Store::F16 && l < program.hops.len() { 4 } else { 8 };
-        add(&format!("record{l}"), samples * pixels * bytes, Contents::Zero);
+    let records = records(program);
+    for place in 0..records {
+        let bytes = if program.store == Store::F16 && place + 1 < records { 4 } else { 8 };
+        add(&format!("record{place}"), samples * pixels * bytes, Contents::Zero);
     }
     for (k, transfer) in program.transfers.iter().enumerate() {
         add(&format!("transfer{k}"), geometry.transfer() * 8, Contents::Transfer(transfer));

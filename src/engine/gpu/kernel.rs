@@ -37,7 +37,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
         Stage::RowFirst,
         "row_first",
         include_str!("../../../shaders/row_first.wgsl"),
-        &[&["GIVEN", "PHASE"], &["MASK"], &["SUMS"]],
+        &[&["GIVEN", "PHASE"], &["MASK"], &["SUMS"], &ACTIVATIONS],
     ),
     (Stage::Column, "column", include_str!("../../../shaders/column.wgsl"), &[]),
     (
@@ -78,7 +78,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
             &["MASK"],
             &["OPTICAL"],
             &["FROZEN", "AMPLITUDE", "COMPLEX"],
-            &["ONWARD", "ENCODED"],
+            &["ONWARD", "ENCODED", "PARK"],
             &["BEFORE"],
             &["PHASE"],
             &["HALF"],
@@ -172,6 +172,13 @@ impl Kernel {
         let of_fields = flags.contains("ACTIVE") || flags.contains("MASK") && !flags.contains("FROZEN");
         if stage == Stage::ErrorRow && !flags.contains("ENCODED") && of_fields {
             flags.insert("RECORDED");
+        }
+        if flags.contains("PARK") {
+            // An error in the place of a field needs all its digits; `check` refuses halves that are computed again.
+            flags.remove("HALF");
+        }
+        if ["ONWARD", "PARK"].iter().any(|f| flags.contains(f)) {
+            flags.insert("BACK");
         }
         let of_sheet = ["MEASURE", "ENCODED", "HALF", "ACTIVE"];
         if matches!(stage, Stage::RowMiddle | Stage::ErrorRow) && of_sheet.iter().any(|f| flags.contains(f)) {

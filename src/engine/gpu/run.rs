@@ -12,6 +12,7 @@ use crate::device::noise::{Pass as Light, stage_word};
 use crate::engine::{EngineError, Exposure, Program, Update};
 
 use super::context::{Compiled, Context};
+use super::inventory::records;
 use super::kernel::Kernel;
 use super::layout::{Layout, create, of_program};
 use super::params::{Params, SLOT};
@@ -28,6 +29,8 @@ const AHEAD: usize = 4;
 pub(super) enum Group {
     Data(Purpose),
     Error,
+    /// The data pass from a recorded field up to another one.
+    Again(usize, usize),
     StartFields,
     Update(Rule),
     /// Gradients of as many trained arrays of commands from this one on as there are recorded fields, in the places of these.
@@ -338,11 +341,12 @@ pub(super) fn passes(program: &Program, layout: &Layout, group: Group) -> Vec<Pa
     match group {
         Group::Data(purpose) => schedule.data(purpose),
         Group::Error => schedule.error(),
+        Group::Again(from, to) => schedule.again((from, to)),
         Group::StartFields => schedule.start_fields(),
         Group::Update(rule) => schedule.updates(rule),
         Group::Gradients(first) => (schedule.trained().into_iter().skip(first))
-            .zip(1..=program.hops.len())
-            .map(|((_, parameter), l)| schedule.gradient(parameter, l))
+            .zip(0..records(program))
+            .map(|((_, parameter), place)| schedule.gradient(parameter, place))
             .collect(),
         Group::Masks => schedule.masks(),
         Group::Tally => vec![schedule.tally()],

@@ -3,17 +3,18 @@
 use std::collections::HashSet;
 
 use crate::device::noise::Pass as Light;
+use crate::engine::segments::Segments;
 use crate::engine::{Hop, Loss, MaskKind, Parameter, Program, Quantity, Relay, Store, Update};
 
 use super::geometry::{Geometry, encode_flag, loss_flags};
-use super::inventory::SharedArrays;
+use super::inventory::{SharedArrays, record};
 use super::kernel::Stage;
 use super::pass::{Across, Pass};
 
 /// What a data pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
-    /// Images, with every field recorded.
+    /// Images, with every field recorded that waits for the error pass.
     Train,
     /// Images, readout only.
     Infer,
@@ -36,6 +37,17 @@ impl Rule {
             Update::Sgd { .. } => Self::Sgd,
         }
     }
+}
+
+/// Where the error goes at the end of a hop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Onward {
+    /// Nowhere: this was the first mask.
+    No,
+    /// Into the next hop.
+    Yes,
+    /// In the place of the field that nobody needs any more, while light takes the work array.
+    Park,
 }
 
 /// Makes the passes of a program.
@@ -86,10 +98,14 @@ impl<'a> Schedule<'a> {
         let hops = &self.program.hops;
         let camera = self.program.camera.is_some() && purpose != Purpose::Given;
         let mut passes = self.start(purpose, camera);
+        let segments = Segments::of(self.program);
         for (l, hop) in hops.iter().enumerate() {
             passes.push(self.column(hop.transfer));
             passes.push(match hops.get(l + 1) {
-                Some(next) => self.middle(l, hop, next, purpose == Purpose::Train, camera),
+                Some(next) => {
+                    let records = purpose == Purpose::Train && segments.waits(l + 1);
+                    self.middle(l, hop, next, records, camera)
+                }
                 None => self.last(l, hop, purpose, camera),
             });
         }
@@ -122,17 +138,17 @@ impl<'a> Schedule<'a> {
         passes
     }
 
-    fn middle(&self, l: usize, hop: &Hop, next: &Hop, record: bool, camera: bool) -> Pass {
+    fn middle(&self, l: usize, hop: &Hop, next: &Hop, records: bool, camera: bool) -> Pass {
         // Light that passes on unmeasured and is not recorded needs no camera.
-        let measure = camera && (record || !self.optical());
+        let measure = camera && (records || !self.optical());
         let pass = self
             .rows(Stage::RowMiddle, Across::Samples)
             .optional("AFTER", "after", self.array(&hop.after))
             .measuring(measure, l, Light::Data)
             .optional("MASK", "mask", mask_name(next))
             .flag(measure && self.optical(), "OPTICAL");
-        pass.optional("RECORD", "record", record.then(|| format!("record{}", l + 1)))
-            .stored(record && self.half(), l)
+        pass.optional("RECORD", "record", records.then(|| record(self.program, l + 1)))
+            .stored(records && self.half(), l)
             .activating(hop.activation.as_ref(), l)
     }
 
@@ -146,7 +162,7 @@ impl<'a> Schedule<'a> {
     }
 
     fn last_record(&self) -> String {
-        format!("record{}", self.program.hops.len())
+        record(self.program, self.program.hops.len())
     }
 
     fn readout(&self) -> Vec<Pass> {
@@ -180,14 +196,52 @@ impl<'a> Schedule<'a> {
         let mut touched = HashSet::new();
         for l in (stop..hops.len()).rev() {
             passes.push(self.column(hops[l].error.transfer));
-            let mut row = self.error_row(l, l > stop);
+            let again = Segments::of(self.program).before(l).filter(|_| l > stop);
+            let onward = match again {
+                _ if l == stop => Onward::No,
+                Some(_) => Onward::Park,
+                None => Onward::Yes,
+            };
+            let mut row = self.error_row(l, onward);
             row.first_touch = hops[l].mask.is_some_and(|m| touched.insert(m));
             passes.push(row);
+            if let Some(stretch) = again {
+                passes.extend(self.again(stretch));
+                let before = self.array(&hops[l - 1].error.before);
+                let on = self.rows(Stage::RowFirst, Across::Samples).flag(true, "GIVEN");
+                passes.push(on.uses("given", record(self.program, l)).optional("MASK", "mask", before));
+            }
         }
         passes
     }
 
-    fn error_row(&self, l: usize, onward: bool) -> Pass {
+    /// The part of the data pass from the recorded field `from` to the field `to`, all of them recorded.
+    pub(super) fn again(&self, (from, to): (usize, usize)) -> Vec<Pass> {
+        let (hops, camera) = (&self.program.hops, self.program.camera.is_some());
+        let first = self.rows(Stage::RowFirst, Across::Samples);
+        let first = match from.checked_sub(1) {
+            Some(before) => first
+                .flag(true, "GIVEN")
+                .uses("given", record(self.program, from))
+                .activating(hops[before].activation.as_ref(), before),
+            None => first.flag(encode_flag(self.program).is_some(), "PHASE"),
+        };
+        let mut passes = vec![first.optional("MASK", "mask", mask_name(&hops[from]))];
+        for l in from..to {
+            passes.push(self.column(hops[l].transfer));
+            passes.push(if l + 1 < to {
+                self.middle(l, &hops[l], &hops[l + 1], true, camera)
+            } else {
+                self.rows(Stage::RowLast, Across::Samples)
+                    .optional("AFTER", "after", self.array(&hops[l].after))
+                    .measuring(camera, l, Light::Data)
+                    .optional("RECORD", "record", Some(record(self.program, to)))
+            });
+        }
+        passes
+    }
+
+    fn error_row(&self, l: usize, onward: Onward) -> Pass {
         let hop = &self.program.hops[l];
         let camera = self.program.camera.is_some() && self.program.error_measured;
         let measure = camera && (self.learns(hop) || !self.optical());
@@ -201,8 +255,9 @@ impl<'a> Schedule<'a> {
                 "mask",
                 hop.mask.map(|m| format!("mask{}", self.program.first_error_mask() + m)),
             )
-            .flag(onward, "ONWARD");
-        if onward {
+            .flag(onward == Onward::Yes, "ONWARD")
+            .flag(onward == Onward::Park, "PARK");
+        if onward == Onward::Yes {
             pass = pass.optional("BEFORE", "before", self.array(&self.program.hops[l - 1].error.before));
         }
         if let Some(m) = hop.mask {
@@ -220,7 +275,7 @@ impl<'a> Schedule<'a> {
             let activation = self.program.hops[l - 1].activation.as_ref();
             let reads = self.learns(hop) || activation.is_some();
             return pass
-                .uses("record", format!("record{l}"))
+                .uses("record", record(self.program, l))
                 .stored(reads && self.half(), l - 1)
                 .activating(activation, l - 1);
         }
@@ -256,8 +311,8 @@ impl<'a> Schedule<'a> {
     }
 
     /// A gradient alone, in the place of a recorded field, which nobody needs after the error pass.
-    pub(super) fn gradient(&self, parameter: Parameter, record: usize) -> Pass {
-        self.of_gradient(parameter).flag(true, "TRACE").uses("gradient", format!("record{record}"))
+    pub(super) fn gradient(&self, parameter: Parameter, place: usize) -> Pass {
+        self.of_gradient(parameter).flag(true, "TRACE").uses("gradient", format!("record{place}"))
     }
 
     fn of_gradient(&self, p: Parameter) -> Pass {
@@ -369,6 +424,8 @@ mod tests {
             error_measured: true,
             relay: Relay::Measured,
             store: Store::F32,
+            recompute: 0,
+            channels: Vec::new(),
         }
     }
 
@@ -411,7 +468,7 @@ mod tests {
         assert_eq!(touches, [false, false, true, false, true, false, false, false, false]);
         let last = &passes[passes.len() - 1];
         assert!(!last.flags.contains(&"ONWARD") && !last.flags.contains(&"ENCODED"));
-        assert_eq!(last.buffer("record"), "record1");
+        assert_eq!(last.buffer("record"), "record0");
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn traffic(
 
 fn in_place(pass: &Pass, name: &str) -> bool {
     match name {
+        "record" => pass.flags.contains(&"PARK"),
         "work" => matches!(pass.stage, Stage::Column | Stage::RowMiddle | Stage::ErrorRow),
         "commands" | "first_moment" | "second_moment" => true,
         "partial" => !pass.first_touch,

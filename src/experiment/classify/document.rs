@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::analysis::{Analysis, Found, Output};
+use super::files;
 use super::stages::Programs;
 use super::summary::Course;
 use crate::calibrate::{Aberration, CameraConfig, LayerErrors};
@@ -61,7 +62,7 @@ pub(super) fn report(
         masks: masks(programs, found),
         detectors: detectors(programs),
         examples: analysis.examples.iter().map(|e| example(data, e.index, &e.outputs)).collect(),
-        optics: optics(experiment, programs)?,
+        optics: optics(experiment, data, programs, found)?,
         imperfections: imperfections(programs),
         config: experiment.to_toml(),
     })
@@ -171,7 +172,12 @@ fn example(data: &DataSet, index: usize, outputs: &[Output; 3]) -> Example {
     }
 }
 
-fn optics(experiment: &Experiment, programs: &Programs) -> Result<Optics, RunError> {
+fn optics(
+    experiment: &Experiment,
+    data: &DataSet,
+    programs: &Programs,
+    found: &Found,
+) -> Result<Optics, RunError> {
     let (o, padded) = (&experiment.optics, programs.ideal.padded);
     let mut distances = programs.system.distances().to_vec();
     if o.input_distance.0 > 0.0 {
@@ -190,6 +196,14 @@ fn optics(experiment: &Experiment, programs: &Programs) -> Result<Optics, RunErr
     more.extend(experiment.optics.bits.map(|bits| fact("designed for", format!("{bits} bit phases"))));
     more.push(fact("activation", experiment.activation.describe()));
     more.push(fact("camera", programs.system.camera().map_or_else(|| "exact fields".into(), camera)));
+    for one in files::by_wavelength(experiment, data, programs, found) {
+        let accuracies = one.accuracies(programs.method.label());
+        let text = format!(
+            "{accuracies}; masks act as {:.3} times the phase they are designed for",
+            one.phase_scale
+        );
+        more.push(fact(&format!("accuracy at {}", one.title()), text));
+    }
     Ok(Optics {
         wavelength: o.wavelength.0,
         pitch: o.pitch.both().map(|l| l.0),

@@ -29,7 +29,7 @@ impl Context<'_> {
         programs: &Programs,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, RunError> {
-        let program = Program { store: programs.ideal.store, ..programs.truth.clone() };
+        let program = self.experiment.recording(programs.truth.clone())?;
         self.stage(&program, Method::InSilicoCalibrated, None, watch)
     }
 

@@ -8,7 +8,7 @@ use super::stages::Programs;
 use super::summary::{Course, Likeness, Shares, Summary, Trainings};
 use crate::data::DataSet;
 use crate::engine::{Program, Quantity, State};
-use crate::experiment::{Experiment, RunError};
+use crate::experiment::{Experiment, RunError, WavelengthResult};
 use crate::io::{self, Records, RunDir};
 use crate::report::{self, DriftPoint};
 use crate::train::{EpochRow, Method, TrainError};
@@ -78,6 +78,7 @@ pub(super) fn write_results(
     for (stage, state) in stages {
         write_masks(dir, stage.name(), &programs.twin, state)?;
     }
+    let wavelengths = by_wavelength(experiment, data, programs, found);
     let document = document::report(dir, experiment, data, programs, found, &analysis, command)?;
     dir.write("report.html", report::render_classification(&document)?.as_bytes())?;
     dir.write("table.md", report::markdown_table(&document).as_bytes())?;
@@ -94,6 +95,7 @@ pub(super) fn write_results(
             ffm: (programs.method == Method::Ffm).then_some(found.ffm.evaluation.light),
             trained: found.ffm.evaluation.light,
         },
+        wavelengths: wavelengths.clone(),
         method: programs.method.name().into(),
         ssim: Likeness {
             ideal_vs_twin: analysis.ssim_deployed,
@@ -115,12 +117,32 @@ pub(super) fn write_results(
         engine: analysis.engine.into(),
         seed: experiment.seed,
         run_dir: dir.path().display().to_string(),
-        table: report::text_table(&document),
+        table: table(report::text_table(&document), &wavelengths, programs.method),
     };
     let text = serde_json::to_string_pretty(&summary).unwrap_or_default();
     dir.write("summary.json", text.as_bytes())?;
     dir.mark_done()?;
     Ok(summary)
+}
+
+/// Accuracies at each of several wavelengths.
+pub(super) fn by_wavelength(
+    experiment: &Experiment,
+    data: &DataSet,
+    programs: &Programs,
+    found: &Found,
+) -> Vec<WavelengthResult> {
+    let evaluations = [&found.ideal.evaluation, &found.deployed.evaluation, &found.ffm.evaluation];
+    let predictions = evaluations.map(|e| &e.predictions[..]);
+    experiment.by_wavelength(&data.test.labels, predictions, &programs.ideal)
+}
+
+/// The table, and a line for each of several wavelengths.
+fn table(mut table: String, wavelengths: &[WavelengthResult], method: Method) -> String {
+    for one in wavelengths {
+        table.push_str(&format!("\n{:<17}{}", one.title(), one.accuracies(method.label())));
+    }
+    table
 }
 
 /// Masks as numbers (npy) and as bitmaps for a modulator: phases in radians (256 levels in 2 pi), amplitude transmissions 0 to 1

@@ -9,7 +9,7 @@ use super::files::{self, Metrics};
 use super::starts::start_state;
 use super::summary::Summary;
 use crate::data::DataSet;
-use crate::engine::{Engine, EngineError, Exposure, ImageSet, Program, SetId, State};
+use crate::engine::{Engine, EngineError, Exposure, ImageSet, Program, SetId, State, Store};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
@@ -67,6 +67,7 @@ pub(super) struct Programs {
     pub(super) twin: Program,
     /// The imperfect twin, error by the exact transpose, without noise.
     pub(super) truth: Program,
+    experiment: Experiment,
     /// Error of the third stage.
     pass: ErrorPass,
 }
@@ -82,21 +83,23 @@ impl Programs {
     }
 
     /// The same systems with other distances after the masks.
-    fn with_distances(&self, distances: &[f64], experiment: &Experiment) -> Result<Self, RunError> {
+    fn with_distances(&self, distances: &[f64]) -> Result<Self, RunError> {
         let system = self.system.with_distances(distances)?;
-        Self::build(system, experiment, &self.lengths())
+        Self::build(system, &self.experiment, &self.lengths())
     }
 
     fn build(system: System, experiment: &Experiment, length: Lengths<'_>) -> Result<Self, RunError> {
-        let store = experiment.engine.store;
-        let ideal = Program { store, ..system.compile_ideal(length)? };
+        let ideal = experiment.compile(&system, |s| s.compile_ideal(length))?;
         let method = experiment.train.method;
         method.check(system.config())?;
         let pass = error_pass(experiment);
-        let twin = Program { store, ..system.compile_twin(pass, length)? };
-        let mut truth = system.compile_twin(ErrorPass::Transposed, length)?;
-        truth.camera = None;
-        Ok(Self { system, method, ideal, twin, truth, pass })
+        let twin = experiment.compile(&system, |s| s.compile_twin(pass, length))?;
+        let mut exact = experiment.clone();
+        exact.engine.store = Store::F32;
+        let truth = exact.compile(&system, |s| {
+            Ok(Program { camera: None, ..s.compile_twin(ErrorPass::Transposed, length)? })
+        })?;
+        Ok(Self { system, experiment: experiment.clone(), method, ideal, twin, truth, pass })
     }
 
     /// The lengths that the engine gave: while it trains it is not free to answer.
@@ -107,22 +110,23 @@ impl Programs {
 
     /// The imperfect twin at a bench step.
     pub(super) fn twin_at(&self, step: u64) -> Result<Program, ConfigError> {
-        self.passed_at(self.pass, step)
-    }
-
-    fn passed_at(&self, pass: ErrorPass, step: u64) -> Result<Program, ConfigError> {
-        Ok(Program { store: self.ideal.store, ..self.system.compile_twin_at(pass, step, &self.lengths())? })
+        self.experiment.compile(&self.system, |s| s.compile_twin_at(self.pass, step, &self.lengths()))
     }
 
     /// The same with the twin as it is at a bench step.
     pub(super) fn at(&self, step: u64) -> Result<Self, ConfigError> {
-        let (twin, mut truth) = (self.twin_at(step)?, self.passed_at(ErrorPass::Transposed, step)?);
-        (truth.camera, truth.store) = (None, self.truth.store);
+        let mut exact = self.experiment.clone();
+        exact.engine.store = Store::F32;
+        let truth = exact.compile(&self.system, |s| {
+            let twin = s.compile_twin_at(ErrorPass::Transposed, step, &self.lengths())?;
+            Ok(Program { camera: None, ..twin })
+        })?;
         Ok(Self {
             system: self.system.clone(),
+            experiment: self.experiment.clone(),
             method: self.method,
             ideal: self.ideal.clone(),
-            twin,
+            twin: self.twin_at(step)?,
             truth,
             pass: self.pass,
         })
@@ -170,7 +174,7 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
         return Ok(Ended::Interrupted);
     }
     if let Some(distances) = &ideal.distances {
-        programs = programs.with_distances(distances, experiment)?;
+        programs = programs.with_distances(distances)?;
     }
     // (b) the same masks on the imperfect twin.
     let deployed = context.deploy(&programs.twin, &ideal.state)?;
@@ -272,9 +276,9 @@ impl Context<'_> {
         if self.experiment.train.distances.is_none() {
             return self.stage(&programs.ideal, Method::InSilico, None, watch);
         }
-        let (lengths, store) = (programs.lengths(), programs.ideal.store);
+        let (lengths, experiment) = (programs.lengths(), self.experiment);
         let compile = |distances: &[f64]| -> Result<Program, TrainError> {
-            Ok(Program { store, ..programs.system.compile_ideal_at(distances, &lengths)? })
+            Ok(experiment.compile(&programs.system, |s| s.compile_ideal_at(distances, &lengths))?)
         };
         let program = compile(programs.system.distances())?;
         let learning =
@@ -285,11 +289,10 @@ impl Context<'_> {
     /// Trains on a model with random misalignment, then tests on the twin.
     fn robust(&mut self, programs: &Programs, watch: &mut dyn Watch) -> Result<Outcome, RunError> {
         let config = &self.experiment.train;
-        let (limits, store) = (config.misalignment(), self.experiment.engine.store);
+        let (limits, experiment) = (config.misalignment(), self.experiment);
         let lengths = programs.lengths();
         let redraw = |draw: u64| -> Result<Program, TrainError> {
-            let program = programs.system.compile_misaligned(&limits, draw, &lengths)?;
-            Ok(Program { store, ..program })
+            Ok(experiment.compile(&programs.system, |s| s.compile_misaligned(&limits, draw, &lengths))?)
         };
         let first = redraw(0)?;
         let moving = Moving { every: config.redraw, compile: &redraw, bench: false };
@@ -519,7 +522,7 @@ pub fn retest(
     let keep = experiment.train.keep;
     let ideal = finished(dir, Method::InSilico.name(), &programs.ideal, keep)?;
     let programs = match &ideal.distances {
-        Some(learned) => programs.with_distances(&learned.metres, experiment)?,
+        Some(learned) => programs.with_distances(&learned.metres)?,
         None => programs,
     };
     let ffm = finished(dir, programs.method.name(), &programs.twin, keep)?;

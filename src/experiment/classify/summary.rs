@@ -1,7 +1,8 @@
 //! The result of a run in numbers.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::experiment::WavelengthResult;
 use crate::report::DriftPoint;
 use crate::train::{BenchCost, Outcome, best_epoch};
 
@@ -12,6 +13,9 @@ pub struct Summary {
     pub accuracy: Shares,
     /// Shares of the input's light that fall on the detectors, means over the test images.
     pub light_on_detectors: Shares,
+    /// The same at each wavelength, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wavelengths: Vec<WavelengthResult>,
     /// Method of the third stage.
     pub method: String,
     /// What the third stage would take on a real bench.
@@ -19,6 +23,7 @@ pub struct Summary {
     /// Mean SSIM of output intensities.
     pub ssim: Likeness,
     /// Cosine between the gradient of the method and the true gradient of the same twin, per layer.
+    #[serde(deserialize_with = "or_nan")]
     pub gradient_cosine: Vec<f64>,
     /// Training samples per second of the third stage (measurements included).
     pub samples_per_second: f64,
@@ -49,6 +54,12 @@ pub struct Summary {
     /// The final table, as text.
     #[serde(skip)]
     pub table: String,
+}
+
+/// Masks that are not trained have no direction to compare: NaN, which JSON writes as null.
+fn or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let values = Vec::<Option<f64>>::deserialize(from)?;
+    Ok(values.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect())
 }
 
 /// Shares (0..=1) of the three systems.

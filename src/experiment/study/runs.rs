@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use crate::data::{self, DataSet, Limits};
+use crate::data::DataSet;
 use crate::engine::{DeviceInfo, Engine};
 use crate::experiment::classify::{self, Classification, Summary, classify};
 use crate::experiment::{DataConfig, Experiment, RunError, read_text};
@@ -113,10 +113,7 @@ impl Shelf {
         let held = self.0.take().filter(|(c, s, _)| c == config && s == seed);
         let held = match held {
             Some(held) => held,
-            None => {
-                let limits = Limits { train: config.train, test: config.test };
-                (config.clone(), *seed, data::load(&config.source, limits, *seed)?)
-            }
+            None => (config.clone(), *seed, experiment.load_data(None)?),
         };
         Ok(&self.0.insert(held).2)
     }
