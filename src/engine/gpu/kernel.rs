@@ -77,7 +77,7 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
             &["MEASURE"],
             &["MASK"],
             &["OPTICAL"],
-            &["FROZEN", "AMPLITUDE", "COMPLEX"],
+            &["COMPLEX", "AMPLITUDE", "FROZEN"],
             &["ONWARD", "ENCODED"],
             &["BEFORE"],
             &["PHASE"],
