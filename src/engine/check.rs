@@ -3,7 +3,8 @@
 use ndarray::Array2;
 
 use super::{
-    Batch, EngineError, Exposure, ImageSet, MaskKind, Modulator, Program, Relay, SetId, State, Store,
+    Batch, EngineError, Exposure, ImageSet, MaskKind, Modulator, Program, Quantity, Relay, SetId, State,
+    Store,
 };
 use crate::optics::Field;
 
@@ -297,12 +298,18 @@ pub(super) fn images(set: &ImageSet, p: &Program) -> Result<(), EngineError> {
 
 /// Gradients: one per array of commands, of its size.
 pub(super) fn gradients(gradients: &[Array2<f32>], p: &Program) -> Result<(), EngineError> {
-    let expected = p.parameters().len();
-    if gradients.len() != expected {
-        return Err(shape("number of gradients", expected, gradients.len()));
+    let parameters = p.parameters();
+    if gradients.len() != parameters.len() {
+        return Err(shape("number of gradients", parameters.len(), gradients.len()));
     }
     match gradients.iter().position(|g| [g.nrows(), g.ncols()] != p.shape) {
-        Some(m) => Err(shape(format!("gradient {}", m + 1), p.shape, gradients[m].dim())),
+        Some(k) => {
+            let of = match parameters[k].quantity {
+                Quantity::Phase => "gradient of mask",
+                Quantity::Amplitude => "gradient of the amplitude of mask",
+            };
+            Err(shape(format!("{of} {}", parameters[k].mask + 1), p.shape, gradients[k].dim()))
+        }
         None => Ok(()),
     }
 }

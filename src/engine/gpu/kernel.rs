@@ -75,9 +75,8 @@ const FILES: [(Stage, &str, &str, &[&[&str]]); 15] = [
         &[
             &["AFTER"],
             &["MEASURE"],
-            &["MASK"],
+            &["COMPLEX", "AMPLITUDE", "FROZEN", "MASK"],
             &["OPTICAL"],
-            &["FROZEN", "AMPLITUDE", "COMPLEX"],
             &["ONWARD", "ENCODED", "PARK"],
             &["BEFORE"],
             &["PHASE"],
@@ -162,6 +161,9 @@ impl Kernel {
         let mut flags: BTreeSet<&'static str> = flags.iter().copied().collect();
         if flags.iter().any(|f| ACTIVATIONS.contains(f)) {
             flags.insert("ACTIVE");
+        }
+        if ["FROZEN", "AMPLITUDE", "COMPLEX"].iter().any(|f| flags.contains(f)) {
+            flags.insert("MASK");
         }
         if flags.contains("AMPLITUDE") || flags.contains("COMPLEX") {
             flags.insert("GRADED");

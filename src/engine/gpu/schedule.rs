@@ -250,26 +250,20 @@ impl<'a> Schedule<'a> {
             .optional("AFTER", "after", self.array(&hop.error.after))
             .measuring(measure, l, Light::Error)
             .flag(measure && self.optical(), "OPTICAL")
-            .optional(
-                "MASK",
-                "mask",
-                hop.mask.map(|m| format!("mask{}", self.program.first_error_mask() + m)),
-            )
             .flag(onward == Onward::Yes, "ONWARD")
             .flag(onward == Onward::Park, "PARK");
         if onward == Onward::Yes {
             pass = pass.optional("BEFORE", "before", self.array(&self.program.hops[l - 1].error.before));
         }
         if let Some(m) = hop.mask {
-            pass = match (self.learns(hop), self.program.masks[m].kind) {
-                (false, _) => pass.flag(true, "FROZEN"),
-                (true, MaskKind::Phase) => pass,
-                (true, MaskKind::Amplitude) => pass.flag(true, "AMPLITUDE"),
-                (true, MaskKind::Complex) => pass.flag(true, "COMPLEX"),
+            let kind = match (self.learns(hop), self.program.masks[m].kind) {
+                (false, _) => "FROZEN",
+                (true, MaskKind::Phase) => "MASK",
+                (true, MaskKind::Amplitude) => "AMPLITUDE",
+                (true, MaskKind::Complex) => "COMPLEX",
             };
-        }
-        if let Some(m) = hop.mask.filter(|_| self.learns(hop)) {
-            pass = pass.uses("partial", format!("partial{m}"));
+            let mask = format!("mask{}", self.program.first_error_mask() + m);
+            pass = pass.flag(true, kind).uses("mask", mask).uses("partial", format!("partial{m}"));
         }
         if l > 0 {
             let activation = self.program.hops[l - 1].activation.as_ref();
