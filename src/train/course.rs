@@ -145,7 +145,7 @@ mod tests {
             (row.validation_accuracy, row.validation_loss) = (Some(accuracy), Some(1.0 - accuracy));
         }
         assert_eq!(best_epoch(&rows).map(|row| row.epoch), Some(1));
-        assert_eq!(Monitor::Loss.epochs_since_improvement(&rows), 3);
+        assert_eq!(Monitor::Loss.epochs_since_improvement(&rows), 2);
         let config = TrainConfig { patience: Some(2), epochs: 9, ..TrainConfig::default() };
         let text = config.ending(&rows).map(|e| e.to_string());
         assert_eq!(text.as_deref(), Some("validation accuracy did not improve for 2 epochs"));
