@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::support::{CPU, command, ffm, folder, json, text, tiny, tiny_args};
 
 /// Every method of the third stage but the default one, with what its hardware needs.
-const METHODS: [(&str, &[&str]); 6] = [
+const METHODS: [(&str, &[&str]); 7] = [
+    ("in-silico", &[]),
     ("physics-aware", &[]),
     ("in-situ-backprop", &["--set", "hardware.bidirectional=true"]),
     ("ffm-registered", &[]),
@@ -31,7 +32,7 @@ fn every_method_trains_and_is_reported() {
         assert!(summary["gradient_cosine"].as_array().is_some_and(|c| c.len() == 2), "{summary}");
         // 32 training and 20 test images, two layers, four frames a field; tests take two fields each.
         let fields = match method {
-            "in-silico-robust" | "in-silico-calibrated" => 0,
+            "in-silico" | "in-silico-robust" | "in-silico-calibrated" => 0,
             "physics-aware" => 2,
             _ => 4,
         };
@@ -123,7 +124,6 @@ fn what_the_hardware_cannot_do_is_refused_before_a_folder_is_made() {
         &["train.method=ffm-registered", "hardware.error_path=through"],
         &["train.method = ffm-registered", "bypass"],
     );
-    refused(&["train.method=in-silico"], &["train.method = in-silico", "third"]);
     refused(&["train.method=magic"], &["train.method", "physics-aware"]);
     refused(&["laboratory.camera_rate=0"], &["laboratory.camera_rate = 0"]);
 }
