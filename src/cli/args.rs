@@ -371,7 +371,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ffm bits --bits 1,2,3,4,6,8 --seeds 1,2,3\n  \
     ffm bits examples/fashion_mnist.toml --bits 2,4 --json\n\n\
-    JSON keys: continuous (mean, deviation), table (bits; rounded, trained, gain: mean, deviation), seeds (every run).")]
+    JSON keys: continuous, table (bits, rounded, trained, gain), seeds (every run); figures have mean, two_sigma, values.")]
 pub(super) struct Bits {
     /// Experiment file; without one: the embedded default experiment
     pub(super) experiment: Option<PathBuf>,

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use super::args::{Bits, Common};
 use super::{exit, print, print_json, signal, train};
-use crate::experiment::bits::{BitsRow, Spread, compare_bits};
+use crate::experiment::bits::{BitsRow, compare_bits};
+use crate::experiment::study::Spread;
 
 /// Compares masks rounded after training with masks trained with rounding.
 pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
@@ -41,7 +42,7 @@ pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
 
 /// Over all seeds: continuous, then for each number of bits rounded, trained, and the gain of a seed.
 fn spreads(bits: &[u32], rows: &[BitsRow]) -> (Spread, Vec<[Spread; 3]>) {
-    let of = |value: &dyn Fn(&BitsRow) -> f64| Spread::of(&rows.iter().map(value).collect::<Vec<_>>());
+    let of = |value: &dyn Fn(&BitsRow) -> f64| Spread::of(rows.iter().map(value));
     let one = |k: usize| {
         [
             of(&|r| r.bits[k].rounded),
@@ -63,8 +64,8 @@ fn table(bits: &[u32], rows: &[BitsRow]) {
 }
 
 fn text(s: &Spread) -> String {
-    match s.deviation {
-        Some(deviation) => format!("{:.1} ± {:.1} %", 100.0 * s.mean, 100.0 * deviation),
+    match s.two_sigma {
+        Some(spread) => format!("{:.1} ± {:.1} %", 100.0 * s.mean, 100.0 * spread),
         None => format!("{:.1} %", 100.0 * s.mean),
     }
 }

@@ -4,18 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::args::{Common, Compare};
-use super::study;
+use super::{study, train};
 use crate::experiment::study::{comparison, comparison_report, contest};
-use crate::experiment::{self, DEFAULT, Experiment};
 use crate::train::Method;
 
 /// Trains by several methods and compares.
 pub(super) fn compare(args: &Compare, common: &Common) -> anyhow::Result<ExitCode> {
-    let (text, origin) = match &args.experiment {
-        Some(path) => (experiment::read_text(path)?, path.display().to_string()),
-        None => (DEFAULT.to_owned(), "the default experiment".to_owned()),
-    };
-    let base: Experiment = experiment::settings(&text, &origin, &args.set)?;
+    let base = train::experiment(args.experiment.as_deref(), &args.set, None)?;
     let methods = methods(args.methods.as_deref())?;
     let seeds = args.seeds.clone().unwrap_or_else(|| vec![base.seed]);
     let contest = contest(&base, &methods, &seeds);

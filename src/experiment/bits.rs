@@ -39,25 +39,6 @@ pub struct BitsPair {
     pub trained: f64,
 }
 
-/// Mean and sample standard deviation over seeds (absent with one seed).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Spread {
-    /// Mean.
-    pub mean: f64,
-    /// Standard deviation of a seed.
-    pub deviation: Option<f64>,
-}
-
-impl Spread {
-    /// Of some numbers.
-    pub fn of(values: &[f64]) -> Self {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-        Self { mean, deviation: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
-    }
-}
-
 /// Trains the ideal system with continuous phases, then again from the masks found: with continuous phases, and with rounding to each
 /// number of bits, all with the same settings. `None` when stopped.
 ///
@@ -183,17 +164,5 @@ impl Observer for Best {
 
     fn checkpoint(&mut self, _: &Checkpoint) -> Result<(), TrainError> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spread_is_mean_and_sample_deviation() {
-        assert_eq!(Spread::of(&[0.5]), Spread { mean: 0.5, deviation: None });
-        let two = Spread::of(&[0.4, 0.6]);
-        assert!((two.mean - 0.5).abs() < 1e-15 && (two.deviation.unwrap() - 0.02_f64.sqrt()).abs() < 1e-15);
     }
 }

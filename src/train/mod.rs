@@ -10,6 +10,8 @@ mod course;
 mod distance;
 mod divergence;
 mod evaluate;
+mod exposure;
+mod job;
 mod laboratory;
 mod method;
 mod perturb;
@@ -24,15 +26,15 @@ pub use course::{Ending, Keep, Monitor, best_epoch};
 pub use distance::{CompileAt, DistanceConfig, Distances, slopes};
 pub use divergence::Trend;
 pub use evaluate::{Evaluation, evaluate};
+pub use exposure::measure_exposure;
+pub use job::{EpochRow, Job, Moving, Observer, Outcome, StepNews};
 pub use laboratory::{BenchCost, LaboratoryConfig, Work};
 pub use method::{Method, MethodFacts, Passes};
 pub use perturb::{Estimate, estimate};
 pub use recompute::Recompute;
 pub use sampler::{epoch_order, held_out, initial_commands, initial_phases, interleaved_order};
 pub use schedule::Schedule;
-pub use trainer::{
-    EpochRow, Job, Moving, Observer, Outcome, StepNews, evaluation_key, measure_exposure, train,
-};
+pub use trainer::{evaluation_key, train};
 
 use crate::engine::EngineError;
 

@@ -1,18 +1,17 @@
 //! The training loop: epochs of shuffled mini-batches, exposures, checkpoints, news for whoever watches.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Effort, Position};
 use super::divergence::{Trend, likely_cause};
+use super::job::{EpochRow, Job, Observer, Outcome, StepNews};
+use super::measure_exposure;
 use super::{
-    CompileAt, Distances, Ending, Evaluation, Method, TrainConfig, TrainError, best_epoch, estimate,
-    evaluate, interleaved_order, slopes,
+    Distances, Ending, Evaluation, Method, TrainError, best_epoch, estimate, evaluate, interleaved_order,
+    slopes,
 };
-use crate::engine::cpu::CpuEngine;
-use crate::engine::{
-    Batch, Engine, EngineError, Exposure, Program, Quantity, SetId, State, Store, Tally, Update,
-};
+use crate::engine::{Batch, Engine, EngineError, Exposure, Program, Quantity, State, Tally, Update};
 
 /// Samples that exposures are measured with.
 const EXPOSURE_SAMPLES: usize = 16;
@@ -20,154 +19,6 @@ const EXPOSURE_SAMPLES: usize = 16;
 const EVALUATION_STEPS: u64 = 1 << 48;
 /// The same for validation.
 const VALIDATION_STEPS: u64 = 1 << 53;
-
-/// One training run.
-pub struct Job<'a> {
-    /// Settings.
-    pub config: &'a TrainConfig,
-    /// How gradients are obtained, as far as the program does not say it.
-    pub method: Method,
-    /// Where the system changes while it is trained.
-    pub moving: Option<Moving<'a>>,
-    /// Compiles the system with other distances, where distances learn ([`TrainConfig::distances`]).
-    pub distances: Option<CompileAt<'a>>,
-    /// Seed of shuffling and noise.
-    pub seed: u64,
-    /// The program that the engine has loaded.
-    pub program: &'a Program,
-    /// Training images, uploaded.
-    pub train: SetId,
-    /// The same on the host (exposures are measured with them).
-    pub train_images: &'a crate::engine::ImageSet,
-    /// Test images, uploaded.
-    pub test: SetId,
-    /// Their labels.
-    pub test_labels: &'a [u8],
-    /// Images of the training set that were held out, uploaded, and their labels: they choose epochs in place of the test
-    /// images.
-    pub validation: Option<(SetId, &'a [u8])>,
-    /// Steps between two looks at the tally: 1 where looking is free, more where it waits for a device.
-    pub tally_every: u64,
-    /// Set from outside to stop after the step in flight.
-    pub stop: &'a AtomicBool,
-}
-
-/// A system that changes while it is trained: a bench that drifts, a model that is drawn anew.
-#[derive(Clone, Copy)]
-pub struct Moving<'a> {
-    /// Steps between two of its states.
-    pub every: u64,
-    /// Compiles state `n`; all have the structure of [`Job::program`].
-    pub compile: &'a dyn Fn(u64) -> Result<Program, TrainError>,
-    /// Whether it is a bench that moves on by itself: then tests and exposures meet it as it is at their step. Otherwise
-    /// they meet what was trained on last.
-    pub bench: bool,
-}
-
-/// News after some steps.
-#[derive(Clone, Copy, Debug)]
-pub struct StepNews {
-    /// Epoch, from 1.
-    pub epoch: usize,
-    /// Steps done, of [`StepNews::steps`].
-    pub step: u64,
-    /// Steps of the whole run.
-    pub steps: u64,
-    /// Sums over this epoch so far.
-    pub tally: Tally,
-    /// Samples per second of the whole run, tests not counted.
-    pub samples_per_second: f64,
-}
-
-/// One finished epoch.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct EpochRow {
-    /// Epoch, from 1.
-    pub epoch: usize,
-    /// Steps done.
-    pub step: u64,
-    /// Learning rate of the epoch's last step.
-    pub rate: f64,
-    /// Mean training loss over the epoch.
-    pub train_loss: f64,
-    /// Share of training samples right, while learning.
-    pub train_accuracy: f64,
-    /// Mean test loss.
-    pub test_loss: f64,
-    /// Share of test images right.
-    pub test_accuracy: f64,
-    /// Share of the input's light on the detectors, test images.
-    pub test_light: f64,
-    /// Mean loss of the images that were held out; `None` without any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation_loss: Option<f64>,
-    /// Share of them right.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation_accuracy: Option<f64>,
-}
-
-impl EpochRow {
-    /// The accuracy that epochs are compared by: of validation, without one of test images.
-    pub fn choosing_accuracy(&self) -> f64 {
-        self.validation_accuracy.unwrap_or(self.test_accuracy)
-    }
-
-    /// The same for the loss.
-    pub fn choosing_loss(&self) -> f64 {
-        self.validation_loss.unwrap_or(self.test_loss)
-    }
-}
-
-/// Whoever watches a run: progress bar, metrics file, checkpoints.
-pub trait Observer {
-    /// Some steps are done.
-    fn step(&mut self, news: StepNews);
-    /// An epoch is done and tested.
-    ///
-    /// # Errors
-    /// When its record cannot be written.
-    fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError>;
-    /// The state after an epoch that is the best so far ([`best_epoch`]); it is a [`Observer::checkpoint`] next.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn best(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
-    /// A state from which the run can go on.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
-}
-
-/// How a run ended. From [`train`] with the last masks; whoever wants others replaces them with their test.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Masks and moments.
-    pub state: State,
-    /// Exposures in use.
-    pub exposure: Option<Exposure>,
-    /// Their test.
-    pub evaluation: Evaluation,
-    /// The epoch they are of, from 1.
-    pub epoch: usize,
-    /// Distances after the masks, metres, where they learned.
-    pub distances: Option<Vec<f64>>,
-    /// Why training was over; `None` when it was stopped from outside.
-    pub ending: Option<Ending>,
-    /// All epochs, those before a resumption included.
-    pub rows: Vec<EpochRow>,
-    /// Samples per second, tests not counted.
-    pub samples_per_second: f64,
-    /// Seconds spent, tests included, those before a resumption as well.
-    pub seconds: f64,
-}
-
-impl Outcome {
-    /// Whether it was stopped from outside; then the last checkpoint is where it goes on.
-    pub fn interrupted(&self) -> bool {
-        self.ending.is_none()
-    }
-}
 
 /// Trains from a checkpoint (a fresh one to begin with) to the end, or until stopped.
 ///
@@ -551,44 +402,4 @@ impl<'a> Loop<'a> {
 /// The noise key of the test after `step` steps: whoever tests the same masks again with it measures the same fields.
 pub fn evaluation_key(seed: u64, step: u64) -> (u64, u64) {
     (seed, EVALUATION_STEPS + step)
-}
-
-/// Measures camera exposures for given masks with some images, on the CPU engine, so that both engines use the same; with several
-/// wavelengths those of each, one after the other, with its own images among them.
-///
-/// # Errors
-/// As [`CpuEngine::measure_exposure`].
-pub fn measure_exposure(
-    program: &Program,
-    images: &crate::engine::ImageSet,
-    samples: &[u32],
-    state: &State,
-) -> Result<Exposure, TrainError> {
-    let count = program.channels.len();
-    if count == 0 {
-        return measure_at_one(program, images, samples, state);
-    }
-    let mut all = Exposure { data: Vec::new(), error: Vec::new() };
-    for k in 0..count {
-        let own: Vec<u32> = samples.iter().copied().filter(|&j| j as usize % count == k).collect();
-        let Exposure { data, error } = measure_at_one(&program.channel(k), images, &own, state)?;
-        all.data.extend(data);
-        all.error.extend(error);
-    }
-    Ok(all)
-}
-
-fn measure_at_one(
-    program: &Program,
-    images: &crate::engine::ImageSet,
-    samples: &[u32],
-    state: &State,
-) -> Result<Exposure, TrainError> {
-    let mut engine = CpuEngine::<f32>::new(1)?;
-    // Exposures are of the light, not of what is recorded of it.
-    engine.load(&Program { store: Store::F32, recompute: 0, ..program.clone() }, samples.len())?;
-    engine.set_state(state)?;
-    let set = engine.upload(&images.only(samples))?;
-    let indices: Vec<u32> = (0..samples.len() as u32).collect();
-    Ok(engine.measure_exposure(Batch::whole(set, &indices, 0, 0))?)
 }

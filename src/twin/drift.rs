@@ -1,7 +1,7 @@
 //! The twin at a bench step: what has drifted, added to what is wrong anyway.
 
-use super::compile::System;
 use super::errors::{ConfigError, value};
+use super::system::System;
 use super::{limits, modulator};
 use crate::calibrate::{Drift, LayerErrors};
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use num_complex::Complex64;
 
-use super::compile::{ErrorPass, System};
+use super::compile::ErrorPass;
 use super::errors::{ConfigError, value};
 use super::modulator::{self, Draw, Kind};
+use super::system::System;
 use crate::calibrate::LayerErrors;
 use crate::engine::{ErrorHop, Hop, Modulator};
 use crate::optics::{Field, Grid, effects, reversed, zernike};

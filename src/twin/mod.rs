@@ -13,9 +13,10 @@ mod masks;
 mod memory;
 mod modulator;
 mod pair;
+mod system;
 
 pub use activation::ActivationConfig;
-pub use compile::{ErrorPass, Lengths, Misalignment, Registration, System};
+pub use compile::{ErrorPass, Lengths, Misalignment, Registration};
 pub use config::{
     DetectorConfig, EncodingConfig, ErrorPath, HardwareConfig, HardwareKind, InputConfig, Layout,
     OpticsConfig, SourceConfig, SystemConfig,
@@ -25,3 +26,4 @@ pub use errors::ConfigError;
 pub use loss::LossConfig;
 pub use masks::{LayerMask, MasksConfig};
 pub use pair::Pair;
+pub use system::System;

@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, Axis, concatenate};
 
-use super::stages::{Deployed, Programs};
+use super::programs::Programs;
+use super::retest::Deployed;
 use crate::data::DataSet;
 use crate::engine::{Batch, Engine, Exposure, Program, State};
 use crate::experiment::{Experiment, RunError};

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::analysis::{Analysis, Found, Output};
 use super::files;
-use super::stages::Programs;
+use super::programs::Programs;
 use super::summary::Course;
 use crate::calibrate::{Aberration, CameraConfig, LayerErrors};
 use crate::data::DataSet;

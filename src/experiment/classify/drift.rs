@@ -1,7 +1,9 @@
 //! A bench that drifts: training goes on on it, masks that were made once do not follow.
 
 use super::files;
-use super::stages::{Context, Deployed, Learning, Programs, Watch, deploy};
+use super::programs::Programs;
+use super::retest::{Deployed, deploy};
+use super::stages::{Context, Learning, Watch};
 use crate::engine::{Program, State};
 use crate::experiment::{Experiment, RunError};
 use crate::report::DriftPoint;

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::analysis::{Analysis, Found};
 use super::document;
-use super::stages::Programs;
+use super::programs::Programs;
 use super::summary::{Course, Likeness, Shares, Summary, Trainings};
 use crate::data::DataSet;
 use crate::engine::{Program, Quantity, State};

@@ -4,11 +4,16 @@ mod analysis;
 mod document;
 mod drift;
 mod files;
+mod programs;
+mod retest;
+mod saved;
 mod stages;
 mod starts;
 mod summary;
 
 pub(crate) use files::best_name;
-pub use stages::{Classification, Ended, Retested, Watch, classify, error_pass, retest};
+pub use programs::error_pass;
+pub use retest::{Retested, retest};
+pub use stages::{Classification, Ended, Watch, classify};
 pub use starts::start_state;
 pub use summary::{Course, Likeness, Shares, Summary, Trainings};

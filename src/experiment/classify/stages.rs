@@ -6,20 +6,19 @@ use std::sync::atomic::AtomicBool;
 use super::analysis;
 use super::drift;
 use super::files::{self, Metrics};
+use super::programs::Programs;
+use super::retest::{Deployed, deploy, test_as_trained};
+use super::saved::{load_best, load_checkpoint};
 use super::starts::start_state;
 use super::summary::Summary;
 use crate::data::DataSet;
-use crate::engine::{Engine, EngineError, Exposure, ImageSet, Program, SetId, State, Store};
+use crate::engine::{Engine, ImageSet, Program, SetId, State};
 use crate::experiment::{Experiment, RunError};
 use crate::io::RunDir;
 use crate::train::{
-    self, Checkpoint, CompileAt, Distances, Ending, EpochRow, Evaluation, Job, Keep, Method, Moving,
-    Observer, Outcome, StepNews, TrainError,
+    self, Checkpoint, CompileAt, Distances, Ending, EpochRow, Job, Keep, Method, Moving, Observer, Outcome,
+    StepNews, TrainError,
 };
-use crate::twin::{ConfigError, ErrorPass, Lengths, System};
-
-/// Noise key of the tests of deployed masks.
-const DEPLOYED_STEP: u64 = 1 << 50;
 
 /// Whoever looks at a run: the command line's progress display, or nobody.
 pub trait Watch {
@@ -55,101 +54,6 @@ pub enum Ended {
     Done(Box<Summary>),
     /// Stopped from outside; resumable.
     Interrupted,
-}
-
-/// The three compiled systems.
-pub(super) struct Programs {
-    pub(super) system: System,
-    /// Of the third stage.
-    pub(super) method: Method,
-    pub(super) ideal: Program,
-    /// The imperfect twin, error travelling as the method has it.
-    pub(super) twin: Program,
-    /// The imperfect twin, error by the exact transpose, without noise.
-    pub(super) truth: Program,
-    experiment: Experiment,
-    /// Error of the third stage.
-    pass: ErrorPass,
-}
-
-impl Programs {
-    pub(super) fn compile(
-        experiment: &Experiment,
-        image: [usize; 2],
-        engine: &dyn Engine,
-    ) -> Result<Self, RunError> {
-        let system = System::new(experiment.system(), image, experiment.seed)?;
-        Self::build(system, experiment, &|minimum| engine.transform_length(minimum))
-    }
-
-    /// The same systems with other distances after the masks.
-    fn with_distances(&self, distances: &[f64]) -> Result<Self, RunError> {
-        let system = self.system.with_distances(distances)?;
-        Self::build(system, &self.experiment, &self.lengths())
-    }
-
-    fn build(system: System, experiment: &Experiment, length: Lengths<'_>) -> Result<Self, RunError> {
-        let ideal = experiment.compile(&system, |s| s.compile_ideal(length))?;
-        let method = experiment.train.method;
-        method.check(system.config())?;
-        let pass = error_pass(experiment);
-        let twin = experiment.compile(&system, |s| s.compile_twin(pass, length))?;
-        let mut exact = experiment.clone();
-        exact.engine.store = Store::F32;
-        let truth = exact.compile(&system, |s| {
-            Ok(Program { camera: None, ..s.compile_twin(ErrorPass::Transposed, length)? })
-        })?;
-        Ok(Self { system, experiment: experiment.clone(), method, ideal, twin, truth, pass })
-    }
-
-    /// The lengths that the engine gave: while it trains it is not free to answer.
-    pub(super) fn lengths(&self) -> impl Fn(usize) -> Result<usize, EngineError> + use<> {
-        let padded = self.ideal.padded;
-        move |n| Ok(padded.into_iter().filter(|&p| p >= n).min().unwrap_or(n))
-    }
-
-    /// The imperfect twin at a bench step.
-    pub(super) fn twin_at(&self, step: u64) -> Result<Program, ConfigError> {
-        self.experiment.compile(&self.system, |s| s.compile_twin_at(self.pass, step, &self.lengths()))
-    }
-
-    /// The same with the twin as it is at a bench step.
-    pub(super) fn at(&self, step: u64) -> Result<Self, ConfigError> {
-        let mut exact = self.experiment.clone();
-        exact.engine.store = Store::F32;
-        let truth = exact.compile(&self.system, |s| {
-            let twin = s.compile_twin_at(ErrorPass::Transposed, step, &self.lengths())?;
-            Ok(Program { camera: None, ..twin })
-        })?;
-        Ok(Self {
-            system: self.system.clone(),
-            experiment: self.experiment.clone(),
-            method: self.method,
-            ideal: self.ideal.clone(),
-            twin: self.twin_at(step)?,
-            truth,
-            pass: self.pass,
-        })
-    }
-
-    /// Steps between two states of the bench, where it drifts.
-    pub(super) fn drifts(&self) -> Option<u64> {
-        self.system.drift().map(|drift| drift.every)
-    }
-}
-
-/// How the error of the third stage travels. (Where the method needs none, nobody asks.)
-pub fn error_pass(experiment: &Experiment) -> ErrorPass {
-    match experiment.train.method {
-        Method::InSituBackprop => ErrorPass::Transposed,
-        Method::PhysicsAware => ErrorPass::Model,
-        Method::FfmRegistered => ErrorPass::Registered(experiment.train.registration()),
-        Method::InSilico
-        | Method::Ffm
-        | Method::InSilicoRobust
-        | Method::Spsa
-        | Method::InSilicoCalibrated => ErrorPass::Forward,
-    }
 }
 
 /// Runs (or resumes) a classification experiment.
@@ -226,12 +130,6 @@ fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunEr
     let analysed = analysis::analyse(context.experiment, data, engine, (&programs, later), &found)?;
     let summary = files::write_results(dir, experiment, data, &programs, &found, analysed, &command)?;
     Ok(Ended::Done(Box::new(summary)))
-}
-
-/// Masks tested on a system, with the exposures that were used.
-pub(super) struct Deployed {
-    pub(super) evaluation: Evaluation,
-    pub(super) exposure: Option<Exposure>,
 }
 
 /// What a training is about.
@@ -413,163 +311,6 @@ impl Context<'_> {
         let (_, test) = self.load(program)?;
         deploy(self.engine, program, state, &self.data.train, (test, &self.data.test.labels), self.experiment)
     }
-}
-
-/// A checkpoint whose masks are those of a program.
-fn load_checkpoint(path: &Path, program: &Program) -> Result<Checkpoint, TrainError> {
-    let checkpoint = Checkpoint::load(path)?;
-    checkpoint.check(path, program)?;
-    Ok(checkpoint)
-}
-
-/// The checkpoint of the best of these epochs.
-fn load_best(
-    dir: &RunDir,
-    stage: &str,
-    program: &Program,
-    rows: &[EpochRow],
-) -> Result<Checkpoint, TrainError> {
-    let path = dir.checkpoint(&files::best_name(stage));
-    let foreign = |problem| TrainError::Checkpoint { path: path.display().to_string(), problem };
-    let Some(epoch) = train::best_epoch(rows).map(|row| row.epoch) else {
-        return Err(not_so_far(dir, &path));
-    };
-    if !path.exists() {
-        return Err(foreign("it is missing; with train.keep = \"last\" it is not needed".to_owned()));
-    }
-    let best = load_checkpoint(&path, program)?;
-    match best.position.epoch {
-        found if found == epoch => Ok(best),
-        found => Err(foreign(format!(
-            "it holds the masks of epoch {found}, but epoch {epoch} was the best; go on with: ffm resume {}",
-            dir.path().display()
-        ))),
-    }
-}
-
-/// The checkpoint of a stage that must have begun, with the masks that count.
-fn finished(dir: &RunDir, stage: &str, program: &Program, keep: Keep) -> Result<Checkpoint, TrainError> {
-    let path = dir.checkpoint(stage);
-    if !path.exists() {
-        return Err(not_so_far(dir, &path));
-    }
-    let last = load_checkpoint(&path, program)?;
-    match keep {
-        Keep::Last => Ok(last),
-        Keep::Best => load_best(dir, stage, program, &last.rows),
-    }
-}
-
-fn not_so_far(dir: &RunDir, path: &Path) -> TrainError {
-    let resume = format!("the run has not come that far; go on with: ffm resume {}", dir.path().display());
-    TrainError::Checkpoint { path: path.display().to_string(), problem: resume }
-}
-
-/// Tests masks on a loaded system, exposures set for them first.
-pub(super) fn deploy(
-    engine: &mut dyn Engine,
-    program: &Program,
-    state: &State,
-    images: &ImageSet,
-    (test, labels): (SetId, &[u8]),
-    experiment: &Experiment,
-) -> Result<Deployed, RunError> {
-    engine.set_state(state)?;
-    let exposure = match program.camera {
-        Some(_) => {
-            let few: Vec<u32> = (0..images.len().min(16) as u32).collect();
-            let exposure = train::measure_exposure(program, images, &few, state)?;
-            engine.set_exposure(&exposure)?;
-            Some(exposure)
-        }
-        None => None,
-    };
-    let key = (experiment.seed, DEPLOYED_STEP);
-    let evaluation = train::evaluate(engine, test, labels, experiment.train.batch, key)?;
-    Ok(Deployed { evaluation, exposure })
-}
-
-/// Accuracies of a finished run's masks.
-#[derive(Clone, Copy, Debug)]
-pub struct Retested {
-    /// In-silico masks on the ideal system.
-    pub ideal: f64,
-    /// In-silico masks on the twin.
-    pub in_silico_deployed: f64,
-    /// The masks of the third stage on the twin.
-    pub trained: f64,
-    /// Its method.
-    pub method: Method,
-    /// Test images.
-    pub samples: usize,
-}
-
-/// Tests the masks of a run folder on a data set.
-///
-/// # Errors
-/// Missing or foreign checkpoints, engine failures.
-pub fn retest(
-    experiment: &Experiment,
-    data: &DataSet,
-    engine: &mut dyn Engine,
-    dir: &RunDir,
-) -> Result<Retested, RunError> {
-    let programs = Programs::compile(experiment, data.test.size, engine)?;
-    experiment.check_test_data(data)?;
-    // The images that exposures were measured with are those that were trained on.
-    let held_out = if data.train.is_empty() { None } else { Some(experiment.hold_out(data)?.0) };
-    let data = held_out.as_ref().unwrap_or(data);
-    let keep = experiment.train.keep;
-    let ideal = finished(dir, Method::InSilico.name(), &programs.ideal, keep)?;
-    let programs = match &ideal.distances {
-        Some(learned) => programs.with_distances(&learned.metres)?,
-        None => programs,
-    };
-    let ffm = finished(dir, programs.method.name(), &programs.twin, keep)?;
-    let images = if data.train.is_empty() { &data.test } else { &data.train };
-    let labels = &data.test.labels[..];
-    let load = |engine: &mut dyn Engine, program: &Program| -> Result<SetId, RunError> {
-        engine.load(program, experiment.batch(data))?;
-        engine.clear_sets();
-        Ok(engine.upload(&data.test)?)
-    };
-    let test = load(engine, &programs.ideal)?;
-    let on_ideal = test_as_trained(engine, &ideal, (test, labels), experiment)?;
-    let test = load(engine, &programs.twin)?;
-    let deployed = deploy(engine, &programs.twin, &ideal.state, images, (test, labels), experiment)?;
-    let on_twin = match programs.method {
-        Method::InSilico | Method::InSilicoRobust | Method::InSilicoCalibrated => {
-            deploy(engine, &programs.twin, &ffm.state, images, (test, labels), experiment)?.evaluation
-        }
-        _ => {
-            if programs.drifts().is_some() {
-                engine.replace(&programs.twin_at(ffm.position.step)?)?;
-            }
-            test_as_trained(engine, &ffm, (test, labels), experiment)?
-        }
-    };
-    Ok(Retested {
-        ideal: on_ideal.accuracy,
-        in_silico_deployed: deployed.evaluation.accuracy,
-        trained: on_twin.accuracy,
-        method: programs.method,
-        samples: data.test.len(),
-    })
-}
-
-/// Tests masks on the system they were trained on as at the end of their training: same exposures, same noise.
-fn test_as_trained(
-    engine: &mut dyn Engine,
-    checkpoint: &Checkpoint,
-    (test, labels): (SetId, &[u8]),
-    experiment: &Experiment,
-) -> Result<Evaluation, RunError> {
-    engine.set_state(&checkpoint.state)?;
-    if let Some(exposure) = &checkpoint.exposure {
-        engine.set_exposure(exposure)?;
-    }
-    let key = train::evaluation_key(experiment.seed, checkpoint.position.step);
-    Ok(train::evaluate(engine, test, labels, experiment.train.batch, key)?)
 }
 
 /// Passes news on and keeps the records.
