@@ -305,8 +305,17 @@ pub struct Camera {
     pub pedestal: f64,
 }
 
+impl Camera {
+    /// The largest amplitude, in units of `s`, whose brightest frame does not fill the well: in phase with the reference.
+    /// `None` where the reference fills it alone.
+    pub fn brightest(&self) -> Option<f64> {
+        let amplitude = ((self.full_well - self.pedestal) / self.electrons).max(0.0).sqrt() - self.reference;
+        (amplitude > 0.0).then_some(amplitude)
+    }
+}
+
 /// Exposure of every measurement: the rms of the field at hop `l` relative to that of the field loaded at the start
-/// of the pass (`U_0`, or `g`). The field scale of a sample is `s = level[l] * rms(start field)`, rms over [`Program::shape`].
+/// of the pass (`U_0`, or `g`), or more where bright pixels would fill the well ([`Camera::brightest`]). The field scale of a sample is `s = level[l] * rms(start field)`, rms over [`Program::shape`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exposure {
     /// Data pass, hop 1..=L.

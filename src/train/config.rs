@@ -38,6 +38,9 @@ pub struct TrainConfig {
     pub monitor: Monitor,
     /// Which masks count as the result: the stages that follow, analysis, mask files and `ffm eval` use them.
     pub keep: Keep,
+    /// Steps after which exposure times are measured anew, besides at the beginning of every epoch: masks that learn change how much
+    /// light there is, and frames saturate.
+    pub expose_every: u64,
     /// Training stops as diverged when the loss of late is this many times that of the first four; 0: only when it is not a
     /// number.
     pub divergence: f64,
@@ -106,6 +109,7 @@ impl Default for TrainConfig {
             patience: None,
             monitor: Monitor::Accuracy,
             keep: Keep::Last,
+            expose_every: 1000,
             divergence: 1.5,
             checkpoint_minutes: 1.0,
             distances: None,
@@ -187,6 +191,13 @@ impl TrainConfig {
         }
         if !(self.perturbation.is_finite() && self.perturbation > 0.0) {
             return bad("perturbation", &self.perturbation, "must be positive radians; 0.05 is usual");
+        }
+        if self.expose_every == 0 {
+            return bad(
+                "expose_every",
+                &0,
+                "at least 1 step lies between two measurements of exposure times",
+            );
         }
         if self.redraw == 0 {
             return bad("redraw", &self.redraw, "at least 1 step lies between two draws");
@@ -291,7 +302,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 17] = [
+        let cases: [(Change, &str); 18] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
@@ -305,6 +316,7 @@ mod tests {
             (|c| c.divergence = 0.5, "divergence"),
             (|c| c.perturbation = 0.0, "perturbation"),
             (|c| c.redraw = 0, "redraw"),
+            (|c| c.expose_every = 0, "expose_every"),
             (|c| c.robust.axial.0 = -1.0, "robust.axial"),
             (|c| c.distances = Some(DistanceConfig { every: 0, ..<_>::default() }), "distances.every"),
             (

@@ -134,12 +134,12 @@ impl<'a> Loop<'a> {
         let job = self.job;
         let wavelengths = job.program.channels.len().max(1);
         let order = interleaved_order(job.seed, self.at.epoch, job.train_images.len(), wavelengths);
-        if self.at.batch == 0 {
-            self.expose(&order)?;
-        }
         let (batches, mut since) = (self.batches(), 0);
         let mut clock = Instant::now();
         while self.at.batch < batches {
+            if self.at.batch.is_multiple_of(job.config.expose_every) {
+                self.expose(&order)?;
+            }
             let start = self.at.batch as usize * job.config.batch;
             let indices = &order[start..(start + job.config.batch).min(order.len())];
             let step = self.at.step;

@@ -139,6 +139,8 @@ pub(super) struct Workspace<T> {
     pub(super) source: Buffer<T>,
     /// Mean of `|E_l|^2` per hop, of the last error pass without noise.
     pub(super) error_power: Vec<f64>,
+    /// Largest intensity of the error at the end of every hop, likewise.
+    pub(super) error_peak: Vec<f64>,
     pub(super) reading: Reading,
 }
 
@@ -162,6 +164,7 @@ impl<T: Real> Workspace<T> {
             units: vec![1.0; hops + 1],
             source: field(),
             error_power: vec![0.0; program.hops.len()],
+            error_peak: vec![0.0; program.hops.len()],
             reading: Reading::new(&program.readout),
         }
     }

@@ -25,8 +25,8 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::{
-    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Parameter, Program, SetId, State,
-    Tally, Trace, Update, check,
+    Batch, Camera, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Parameter, Program, SetId,
+    State, Tally, Trace, Update, check,
 };
 use crate::device::noise::step_key;
 use crate::optics::Field;
@@ -69,7 +69,7 @@ impl<T: Real> CpuEngine<T> {
     }
 
     /// Measures the exposures that the camera needs: rms of every field relative to the start of its pass, over a
-    /// batch, without noise. A lab sets its exposure times this way before a training run.
+    /// batch, without noise; more where the brightest pixel would not fit its well ([`Camera::brightest`]). A lab sets its exposure times this way before a training run.
     ///
     /// # Errors
     /// As [`Engine::trace`].
@@ -77,6 +77,8 @@ impl<T: Real> CpuEngine<T> {
         let (run, set) = self.parts(batch)?;
         let hops = run.program.hops.len();
         let mut sums = Exposure { data: vec![0.0; hops], error: vec![0.0; hops] };
+        // Largest intensities, in units of the mean one that the sample started with.
+        let mut peaks = sums.clone();
         let (mut input, mut error) = (0.0, 0.0);
         let pixels = run.program.shape[0] * run.program.shape[1];
         let mut gradients = loaded::gradients(&run.program, run.loaded.layout);
@@ -86,7 +88,10 @@ impl<T: Real> CpuEngine<T> {
             let places = &run.loaded;
             sample::data_pass(places, ws, power, None, |l, ws| {
                 if l > 0 {
-                    sums.data[l - 1] += pixelwise::mean_intensity(&ws.fields[places.place(l)], pixels);
+                    let field = &ws.fields[places.place(l)];
+                    sums.data[l - 1] += pixelwise::mean_intensity(field, pixels);
+                    let peak = pixelwise::peak_intensity(places.layout.lanes, field) / power;
+                    peaks.data[l - 1] = peaks.data[l - 1].max(peak);
                 }
             });
             input += power;
@@ -96,12 +101,19 @@ impl<T: Real> CpuEngine<T> {
             for (sum, power) in sums.error.iter_mut().zip(&ws.error_power) {
                 *sum += power;
             }
+            for (peak, found) in peaks.error.iter_mut().zip(&ws.error_peak) {
+                // The largest of numbers leaves out 0 / 0, which a dark start gives.
+                *peak = peak.max(found / g);
+            }
         }
-        let level =
-            |sum: &f64, start: f64| if start > 0.0 && *sum > 0.0 { (sum / start).sqrt() } else { 1.0 };
+        let brightest = run.program.camera.as_ref().and_then(Camera::brightest);
+        let level = |(sum, peak): (&f64, &f64), start: f64| {
+            let rms = if start > 0.0 && *sum > 0.0 { (sum / start).sqrt() } else { 1.0 };
+            brightest.map_or(rms, |b| rms.max(peak.sqrt() / b))
+        };
         Ok(Exposure {
-            data: sums.data.iter().map(|s| level(s, input)).collect(),
-            error: sums.error.iter().map(|s| level(s, error)).collect(),
+            data: sums.data.iter().zip(&peaks.data).map(|s| level(s, input)).collect(),
+            error: sums.error.iter().zip(&peaks.error).map(|s| level(s, error)).collect(),
         })
     }
 

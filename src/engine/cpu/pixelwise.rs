@@ -30,6 +30,15 @@ pub(super) fn grade<T: Real>(lanes: usize, e: &[T], carrier: &[T], u: &[T], grad
     by_lanes!(lanes, grade_lanes::<T>(e, carrier, u, gradient, fresh))
 }
 
+/// Largest `|u|^2` of a field.
+pub(super) fn peak_intensity<T: Real>(lanes: usize, field: &[T]) -> f64 {
+    let brightest = field.chunks_exact(2 * lanes).flat_map(|packet| {
+        let (re, im) = packet.split_at(lanes);
+        re.iter().zip(im).map(|(a, b)| (*a * *a + *b * *b).wide())
+    });
+    brightest.fold(0.0, f64::max)
+}
+
 /// Mean of `|u|^2` over `pixels`, summed in `f64`.
 pub(super) fn mean_intensity<T: Real>(field: &[T], pixels: usize) -> f64 {
     field.chunks(512).map(squares).sum::<f64>() / pixels as f64

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::buffer::Buffer;
 use super::loaded::{Loaded, Workspace};
 use super::measure::{NoiseKey, measure};
-use super::pixelwise::{gather, grade, mean_intensity, multiply};
+use super::pixelwise::{gather, grade, mean_intensity, multiply, peak_intensity};
 use super::real::Real;
 use super::records::{shorten, widen};
 use crate::device::noise::{Pass, stage_word};
@@ -127,7 +127,7 @@ pub(super) fn error_pass<T: Real>(
         p.transform.columns(hop.error_transfer, &mut ws.work, &mut ws.scratch);
         let scale = p.exposure.error[l] * error_rms;
         let again = p.segments.before(l).filter(|_| l > first);
-        let mut power = 0.0;
+        let (mut power, mut peak) = (0.0, 0.0_f64);
         for block in 0..p.layout.blocks() {
             let at = part(p, block);
             let (rows, measured) = (&mut ws.rows[..], &mut ws.measured[..]);
@@ -138,6 +138,7 @@ pub(super) fn error_pass<T: Real>(
             if quiet {
                 // Only whoever measures exposures asks, and does so without noise.
                 power += mean_intensity(measured, 1);
+                peak = peak.max(peak_intensity(p.layout.lanes, measured));
             }
             if apart {
                 rows.copy_from_slice(measured);
@@ -201,6 +202,7 @@ pub(super) fn error_pass<T: Real>(
             }
         }
         ws.error_power[l] = power / (p.layout.rows * p.layout.cols) as f64;
+        ws.error_peak[l] = peak;
     }
 }
 
