@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Setup, batch, cosine, field_error, images, phases, prepare, program, real_error};
+use std::f64::consts::PI;
+
+use common::{Setup, WAVELENGTH, batch, cosine, field_error, images, phases, prepare, program, real_error};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Camera, Engine, Relay, Scoring, State, Update};
 use ffm_twin::optics::Field;
@@ -346,4 +348,43 @@ fn bad_input_is_refused_with_a_name() {
     assert!(engine.infer(batch(set, &[0, 1, 0])).is_err());
     assert!(engine.infer(batch(set, &[2])).is_err());
     assert!(engine.load(&p, 0).is_err());
+}
+
+/// Exposed for the mean alone, the focus of a lens would fill the well: it is measured at a fraction of its brightness. Exposure
+/// times leave room for the brightest pixel.
+#[test]
+fn exposures_leave_room_for_a_focus() {
+    let mut p = program(&Setup { layers: 1, ..Setup::default() });
+    let mut engine = CpuEngine::<f64>::new(1).unwrap();
+    let set = prepare(&mut engine, &p, 2, 3);
+    let lens = Array2::from_shape_fn((64, 64), |(r, c)| {
+        let [y, x] = [r, c].map(|i| (i as f64 - 32.0) * 32e-6);
+        (-PI / WAVELENGTH * (y * y + x * x) / 0.1) as f32
+    });
+    let state = State::fresh(vec![lens]);
+    engine.set_state(&state).unwrap();
+    let all = batch(set, &[0, 1]);
+    let focus = |field: &Field| field.iter().map(|u| u.norm()).fold(0.0, f64::max);
+    let exact = focus(&engine.trace(all).unwrap().fields[1][0]);
+    let mean = engine.measure_exposure(all).unwrap();
+
+    let camera = Camera {
+        electrons: 256.0,
+        reference: 2.0,
+        read_noise: 2.47,
+        full_well: 10_500.0,
+        adc_bits: 12,
+        pedestal: 60.0,
+    };
+    p.camera = Some(camera);
+    let set = prepare(&mut engine, &p, 2, 3);
+    engine.set_state(&state).unwrap();
+    let all = batch(set, &[0, 1]);
+    let room = engine.measure_exposure(all).unwrap();
+    assert!(room.data[0] > 1.5 * mean.data[0], "{room:?} {mean:?}");
+    let measured = [mean, room].map(|exposure| {
+        engine.set_exposure(&exposure).unwrap();
+        focus(&engine.trace(all).unwrap().fields[1][0]) / exact
+    });
+    assert!(measured[0] < 0.8 && (measured[1] - 1.0).abs() < 0.05, "{measured:?}");
 }
