@@ -111,7 +111,7 @@ pub trait Observer {
     /// # Errors
     /// When its record cannot be written.
     fn epoch(&mut self, row: EpochRow) -> Result<(), TrainError>;
-    /// The state after an epoch that is the best so far ([`best_epoch`]); it is a [`Observer::checkpoint`] next.
+    /// The state after an epoch that is the best so far ([`super::best_epoch`]); it is a [`Observer::checkpoint`] next.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -123,7 +123,7 @@ pub trait Observer {
     fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError>;
 }
 
-/// How a run ended. From [`train`] with the last masks; whoever wants others replaces them with their test.
+/// How a run ended. From [`super::train`] with the last masks; whoever wants others replaces them with their test.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Masks and moments.

@@ -58,7 +58,7 @@ pub enum Ended {
 /// Runs what is not finished yet.
 ///
 /// # Errors
-/// As [`classify`], but for divergence, which is a result; a folder that holds a run with other settings.
+/// As [`classify()`], but for divergence, which is a result; a folder that holds a run with other settings.
 pub fn run(study: Study<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Study { entries, engine, folder, command, stop } = study;
     let mut shelf = Shelf::default();
