@@ -108,7 +108,8 @@ pub(super) enum Command {
     ffm train examples/fashion_mnist.toml --out runs/fashion --json\n  \
     ffm train --data path/to/folder --device gpu\n\n\
     JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.trained, accuracy.ffm (with ffm), method, bench,\n\
-    ssim.ideal_vs_twin, ssim.ideal_vs_ffm,\n\
+    ssim (ideal_vs_twin, ideal_vs_ffm, measured_vs_ideal, measured_vs_calibrated), wavelengths, distances, drift (where there\n\
+    are any),\n\
     gradient_cosine (one per layer), samples_per_second, seconds, device, engine, run_dir.")]
 pub(super) struct Train {
     /// Experiment file; without one: the embedded default experiment
