@@ -16,6 +16,7 @@ use ffm_twin::experiment::{DEFAULT, Experiment, settings};
 use ffm_twin::io::RunDir;
 use ffm_twin::train::{EpochRow, Method, Start, StepNews, evaluate, initial_commands, interleaved_order};
 use ffm_twin::twin::{ErrorPass, System};
+use ndarray::Array2;
 use num_complex::Complex64;
 
 /// Largest relative difference between `f32` on a GPU and `f64`, as for one wavelength.
@@ -106,6 +107,31 @@ fn gradients_equal_central_differences() {
         checked += usize::from(analytic.abs() > 0.1 * rms);
     }
     assert!(checked >= 3, "pixels without a gradient show nothing");
+}
+
+/// An amplitude is the same at every wavelength, while a phase is not.
+#[test]
+fn gradients_of_amplitudes_equal_central_differences() {
+    let p = exact(&experiment(&["imperfections.preset=none", "masks.kind=complex"]));
+    let mut engine = cpu::<f64>(2);
+    engine.load(&p, 6).unwrap();
+    let set = engine.upload(&images(6, 10)).unwrap();
+    let (samples, h) = ([0, 3, 4, 2], 0.007_812_5_f32);
+    let open = vec![Array2::from_elem((32, 32), 0.625_f32); 2];
+    let state = |amplitudes| State::with_amplitudes(phases(p.shape, p.masks.len(), 70), amplitudes);
+    engine.set_state(&state(open.clone())).unwrap();
+    let gradient = engine.trace(batch(set, &samples)).unwrap().gradients;
+    for (l, at) in [(0, [13, 17]), (1, [16, 16])] {
+        let mut loss = |step: f32| {
+            let mut moved = open.clone();
+            moved[l][at] += step;
+            engine.set_state(&state(moved)).unwrap();
+            engine.infer(batch(set, &samples)).unwrap().losses.iter().sum::<f64>() / samples.len() as f64
+        };
+        let numeric = (loss(h) - loss(-h)) / f64::from(2.0 * h);
+        let analytic = gradient[2 + l][at];
+        assert!((numeric - analytic).abs() < 1e-3 * analytic.abs(), "{numeric:e} for {analytic:e}");
+    }
 }
 
 /// Two wavelengths that are the same one are a batch at one.

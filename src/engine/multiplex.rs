@@ -2,15 +2,15 @@
 //!
 //! Image `j` of a set belongs to wavelength `j mod K`: sets are interleaved, so that a batch is a mixture, and a mean over it a mean
 //! over wavelengths. Every engine takes the samples of its wavelength. A mask that is commanded the phase `phi` acts as
-//! `s_k phi` at wavelength `k` ([`Channel`](super::Channel)), so that its gradient there is `s_k` times that of the phase that acts. The
+//! `s_k phi` at wavelength `k` ([`Channel`](super::Channel)), so that its gradient there is `s_k` times that of the phase that acts; amplitudes act as they are. The
 //! gradients are added on the host, in `f64` and in the order of wavelengths, and every engine makes the same update: all hold
 //! the same state.
 
 use ndarray::Array2;
 
 use super::{
-    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, SetId, State, Tally,
-    Trace, Update, check,
+    Batch, DeviceInfo, Engine, EngineError, Exposure, ImageSet, Inference, Program, Quantity, SetId, State,
+    Tally, Trace, Update, check,
 };
 use crate::optics::Field;
 
@@ -26,6 +26,8 @@ pub struct Multiplex {
 struct Loaded {
     /// Phase scales of the wavelengths.
     scales: Vec<f64>,
+    /// What the arrays of commands set: amplitudes are the same at all wavelengths.
+    quantities: Vec<Quantity>,
     classes: usize,
     regions: usize,
     hops: usize,
@@ -117,12 +119,13 @@ impl Multiplex {
         parts: &[(usize, Vec<Array2<T>>)],
         narrow: impl Fn(f64) -> V,
     ) -> Result<Vec<Array2<V>>, EngineError> {
-        let scales = &self.loaded()?.scales;
+        let Loaded { scales, quantities, .. } = self.loaded()?;
         let masks = parts.iter().map(|(_, gradients)| gradients.len()).min().unwrap_or(0);
         let one = |m: usize| {
             let mut sum = Array2::<f64>::zeros(parts[0].1[m].raw_dim());
             for (member, gradients) in parts {
-                sum.zip_mut_with(&gradients[m], |sum, &g| *sum += scales[*member] * g.into());
+                let scale = if quantities[m] == Quantity::Phase { scales[*member] } else { 1.0 };
+                sum.zip_mut_with(&gradients[m], |sum, &g| *sum += scale * g.into());
             }
             sum.map(|&v| narrow(v))
         };
@@ -179,6 +182,7 @@ impl Engine for Multiplex {
         self.each(|k, member| member.load(&program.channel(k), share))?;
         self.loaded = Some(Loaded {
             scales: program.channels.iter().map(|c| c.phase_scale).collect(),
+            quantities: program.parameters().iter().map(|p| p.quantity).collect(),
             classes: program.readout.classes,
             regions: program.readout.regions,
             hops: program.hops.len(),

@@ -8,12 +8,12 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
+use super::classify::start_state;
 use super::{Experiment, RunError};
 use crate::data::DataSet;
 use crate::engine::{Engine, Program, State};
 use crate::train::{
-    Checkpoint, EpochRow, Job, Keep, Method, Observer, StepNews, TrainError, evaluate, evaluation_key,
-    initial_phases, train,
+    Checkpoint, EpochRow, Job, Keep, Method, Observer, StepNews, TrainError, evaluate, evaluation_key, train,
 };
 use crate::twin::System;
 
@@ -118,12 +118,12 @@ impl Bench<'_> {
             tally_every: 16,
             stop: self.stop,
         };
-        let phases = match from {
-            Some(state) => state.phases.clone(),
-            None => initial_phases(config.start, program.shape, program.masks.len(), seed),
+        let state = match from {
+            Some(state) => State::with_amplitudes(state.phases.clone(), state.amplitudes.clone()),
+            None => start_state(self.experiment, &program, None)?,
         };
         let mut best = Best(None);
-        let outcome = train(self.engine, &job, Checkpoint::fresh(State::fresh(phases)), &mut best)?;
+        let outcome = train(self.engine, &job, Checkpoint::fresh(state), &mut best)?;
         if outcome.interrupted() {
             return Ok(None);
         }
