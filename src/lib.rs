@@ -9,6 +9,7 @@
 //! | [`report`] | the self-contained HTML report |
 //! | [`train`] | methods, optimisers, schedules, checkpoints |
 //! | [`calibrate`] | imperfections of a set-up and how they are drawn and injected |
+//! | [`measure`] | measured frames and what was shown when they were recorded |
 //! | [`twin`] | the optical system, compiled to arrays |
 //! | [`engine`] | runs compiled systems on batches, on the CPU or the GPU |
 //! | [`optics`], [`device`] | formulas in `f64`: propagation, sources, Zernike; modulators and cameras |
@@ -23,6 +24,7 @@ pub mod device;
 pub mod engine;
 pub mod experiment;
 pub mod io;
+pub mod measure;
 pub mod metrics;
 pub mod optics;
 pub mod report;

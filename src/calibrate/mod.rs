@@ -1,9 +1,11 @@
 //! What is wrong with a real set-up: the parameters, presets, and how unknown ones are drawn.
 
 mod drift;
+mod file;
 mod imperfections;
 mod preset;
 
 pub use drift::{Drift, Motion};
+pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};
 pub use imperfections::{Aberration, CameraConfig, Imperfections, LayerErrors};
 pub use preset::{PresetError, resolve};

@@ -4,13 +4,13 @@ pub mod bench;
 pub mod bits;
 pub mod classify;
 mod config;
-mod merge;
 mod spectrum;
 pub mod study;
 
 pub use config::{DEFAULT, DataConfig, EngineConfig, Experiment};
-pub use merge::{SettingsError, read_text, settings};
 pub use spectrum::{WavelengthConfig, WavelengthResult};
+
+pub use crate::io::{SettingsError, read_text, settings};
 
 use std::path::Path;
 

@@ -67,11 +67,11 @@ impl IoError {
         Self::Write { path: path.display().to_string(), reason: format!("{error}{remedy}") }
     }
 
-    pub(super) fn read(path: &Path, error: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn read(path: &Path, error: &dyn std::fmt::Display) -> Self {
         Self::Read { path: path.display().to_string(), reason: error.to_string() }
     }
 
-    pub(super) fn content(path: &Path, problem: impl std::fmt::Display) -> Self {
+    pub(crate) fn content(path: &Path, problem: impl std::fmt::Display) -> Self {
         Self::Content { path: path.display().to_string(), problem: problem.to_string() }
     }
 }

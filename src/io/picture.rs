@@ -14,18 +14,38 @@ use super::IoError;
 /// # Errors
 /// A file that is missing, damaged, or no picture.
 pub fn read_gray(path: &Path) -> Result<Array2<f64>, IoError> {
+    let gray = picture(path)?.to_luma16();
+    let (cols, rows) = (gray.width() as usize, gray.height() as usize);
+    let value = |(r, c): (usize, usize)| f64::from(gray.get_pixel(c as u32, r as u32).0[0]) / 65535.0;
+    Ok(Array2::from_shape_fn((rows, cols), value))
+}
+
+/// Reads a picture's numbers as they are stored, 0..=255 or 0..=65535; colour becomes luminance.
+///
+/// # Errors
+/// As [`read_gray`].
+pub fn read_counts(path: &Path) -> Result<Array2<f64>, IoError> {
+    let picture = picture(path)?;
+    let deep = matches!(
+        picture.color(),
+        image::ColorType::L16 | image::ColorType::La16 | image::ColorType::Rgb16 | image::ColorType::Rgba16
+    );
+    let (cols, rows) = (picture.width() as usize, picture.height() as usize);
+    let values: Vec<f64> = match deep {
+        true => picture.to_luma16().into_raw().into_iter().map(f64::from).collect(),
+        false => picture.to_luma8().into_raw().into_iter().map(f64::from).collect(),
+    };
+    Array2::from_shape_vec((rows, cols), values).map_err(|e| IoError::content(path, e))
+}
+
+fn picture(path: &Path) -> Result<DynamicImage, IoError> {
     let bytes = std::fs::read(path).map_err(|e| IoError::read(path, &e))?;
     let kind = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());
     if !["png", "tif", "tiff", "bmp", "jpg", "jpeg", "pgm", "pnm"].contains(&kind.as_str()) {
         return Err(IoError::unsupported(path, &kind, ".npy, .png, .tif, .bmp, .jpg or .pgm"));
     }
     let format = image::guess_format(&bytes).map_err(|e| IoError::content(path, e))?;
-    let picture =
-        image::load_from_memory_with_format(&bytes, format).map_err(|e| IoError::content(path, e))?;
-    let gray = picture.to_luma16();
-    let (cols, rows) = (gray.width() as usize, gray.height() as usize);
-    let value = |(r, c): (usize, usize)| f64::from(gray.get_pixel(c as u32, r as u32).0[0]) / 65535.0;
-    Ok(Array2::from_shape_fn((rows, cols), value))
+    image::load_from_memory_with_format(&bytes, format).map_err(|e| IoError::content(path, e))
 }
 
 /// What a phase modulator with 256 levels shows: `phase mod 2 pi`, 256 levels being `2 pi`, rounded.

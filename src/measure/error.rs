@@ -1,0 +1,30 @@
+//! What can be wrong with a measurement.
+
+use crate::io::IoError;
+
+/// A measurement that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MeasureError {
+    /// A file that cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// `measurement.toml` is not what it must be.
+    #[error("{file}: {message}")]
+    Config {
+        /// The file.
+        file: String,
+        /// Key, value, and what to do.
+        message: String,
+    },
+    /// A frame that does not fit its description.
+    #[error("{file} (frame {number}): {problem}")]
+    Frame {
+        /// The frame's file.
+        file: String,
+        /// Its number in `measurement.toml`, from 1.
+        number: usize,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
