@@ -28,6 +28,15 @@ fn score(class_: u32, total: f32) -> f32 {
     //@end
 }
 
+// Score in the softmax: the label's less the margin.
+fn behind(class_: u32, label: u32, total: f32) -> f32 {
+    //@if MARGIN
+    return score(class_, total) - select(0.0, p.margin, class_ == label);
+    //@else
+    return score(class_, total);
+    //@end
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -84,14 +93,22 @@ fn main(
     sheet[base + SHEET_ERROR_RMS] = bitcast<u32>(sqrt(mse.y));
     //@else
     // Softmax of scale s_c relative to the largest.
+    //@if MARGIN
+    var top = behind(0u, label, total);
+    for (var c = 1u; c < CLASSES; c++) {
+        top = max(top, behind(c, label, total));
+    }
+    //@else
+    let top = best;
+    //@end
     var sum = 0.0;
     for (var c = 0u; c < CLASSES; c++) {
-        sum += exp_negative(p.scale * (score(c, total) - best));
+        sum += exp_negative(p.scale * (behind(c, label, total) - top));
     }
-    var loss = ln(sum) - p.scale * (score(label, total) - best);
+    var loss = ln(sum) - p.scale * (behind(label, label, total) - top);
     //@if SMOOTHING
     for (var c = 0u; c < CLASSES; c++) {
-        loss += p.smoothing * p.scale * (score(label, total) - score(c, total));
+        loss += p.smoothing * p.scale * (behind(label, label, total) - behind(c, label, total));
     }
     //@end
     //@if EFFICIENCY
@@ -114,9 +131,9 @@ fn main(
     for (var c = 0u; c < CLASSES; c++) {
         if (c != label) {
             //@if SMOOTHING
-            let d = exp_negative(p.scale * (score(c, total) - best)) / sum - p.smoothing;
+            let d = exp_negative(p.scale * (behind(c, label, total) - top)) / sum - p.smoothing;
             //@else
-            let d = exp_negative(p.scale * (score(c, total) - best)) / sum;
+            let d = exp_negative(p.scale * (behind(c, label, total) - top)) / sum;
             //@end
             others += d;
             mean += d * score(c, total);
@@ -127,7 +144,7 @@ fn main(
     for (var c = 0u; c < CLASSES; c++) {
         var d = -others;
         if (c != label) {
-            d = exp_negative(p.scale * (score(c, total) - best)) / sum;
+            d = exp_negative(p.scale * (behind(c, label, total) - top)) / sum;
             //@if SMOOTHING
             d -= p.smoothing;
             //@end

@@ -102,7 +102,8 @@ fn the_exact_adjoint_equals_central_differences() {
         Setup { shape: [40, 56], transposed: false, ..Setup::default() },
         // Weights at which the added term is most of the gradient, and beside the cross-entropy.
         Setup { efficiency: 300.0, transposed: true, shift: 20e-6, ..Setup::default() },
-        Setup { efficiency: 2.0, smoothing: 0.3, ..Setup::default() },
+        Setup { efficiency: 2.0, smoothing: 0.3, margin: 0.2, ..Setup::default() },
+        Setup { margin: 1.2, scoring: Scoring::Differential, ..Setup::default() },
         Setup { efficiency: 2.0, smoothing: 0.3, scoring: Scoring::Differential, ..Setup::default() },
     ];
     let mut failures = Vec::new();
@@ -147,6 +148,7 @@ fn the_loss_has_its_terms() {
         let plain = Setup { scoring, ..Setup::default() };
         let (plain, start) = infer(&plain);
         let (priced, _) = infer(&Setup { scoring, efficiency: 0.7, smoothing: 0.2, ..Setup::default() });
+        let (led, _) = infer(&Setup { scoring, margin: 0.3, ..Setup::default() });
         assert_eq!(priced.energies, plain.energies);
         for (b, field) in start.iter().enumerate() {
             let input: f64 = field.iter().map(|u| u.norm_sqr()).sum();
@@ -161,6 +163,12 @@ fn the_loss_has_its_terms() {
             let expected = 0.8 * cross(b) + 0.2 * all + 0.7 * missing;
             assert!((priced.losses[b] - expected).abs() < 1e-12, "{} for {expected}", priced.losses[b]);
             assert!((0.0..1.0).contains(&missing), "{missing}");
+            // Three units of the softmax behind.
+            let behind: Vec<f64> =
+                scores.iter().enumerate().map(|(c, s)| if c == b { s - 3.0 } else { *s }).collect();
+            let expected = behind.iter().map(|s| s.exp()).sum::<f64>().ln() - behind[b];
+            assert!((led.losses[b] - expected).abs() < 1e-12, "{} for {expected}", led.losses[b]);
+            assert_eq!(led.predictions, plain.predictions);
         }
     }
 }

@@ -185,13 +185,16 @@ fn both_error_passes_scorings_and_losses_agree() {
 }
 
 #[test]
-fn prices_on_missing_light_and_smoothed_targets_agree() {
+fn prices_on_missing_light_smoothed_targets_and_margins_agree() {
     let mut gpu = gpu();
     for scoring in [Scoring::Normalised, Scoring::Differential] {
-        for (efficiency, smoothing) in [(3.0, 0.0), (0.0, 0.2), (0.5, 0.1)] {
-            let setup = Setup { padding: 1, scoring, efficiency, smoothing, ..Setup::default() };
+        for (efficiency, smoothing, margin) in
+            [(3.0, 0.0, 0.0), (0.0, 0.2, 0.0), (0.5, 0.1, 0.4), (0.0, 0.0, 1.5)]
+        {
+            let setup = Setup { padding: 1, scoring, efficiency, smoothing, margin, ..Setup::default() };
             let p = program(&setup);
-            let what = format!("{scoring:?}, efficiency {efficiency}, smoothing {smoothing}");
+            let what =
+                format!("{scoring:?}, efficiency {efficiency}, smoothing {smoothing}, margin {margin}");
             compare(&mut gpu, &p, 3, &what);
             compare_steps(&mut gpu, &p, 3, ADAM, &what);
             compare_inference(&mut gpu, &p);

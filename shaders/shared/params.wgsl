@@ -50,9 +50,10 @@ struct Params {
     col_offset: f32,
     // Exposure level of a field that is stored in half precision.
     stored_level: f32,
-    // Loss: weight of the light that misses the detectors, part of the target that every class has.
+    // Loss: weight of the light that misses the detectors, part of the target that every class has, lead of the label.
     efficiency: f32,
     smoothing: f32,
+    margin: f32,
     // Activation: gain; half the depth, threshold or turns of unit intensity; saturation or bias in turns; half the root of
     // what the tap leaves, and that times the response.
     active_gain: f32,

@@ -261,7 +261,7 @@ pub enum Scoring {
 #[derive(Clone, Debug)]
 pub enum Loss {
     /// Softmax cross-entropy of `scale * s_c`, and a price on light that misses the detectors:
-    /// `-sum_c q_c ln softmax(scale s)_c + efficiency (1 - sum_r S_r / E_in)`, `E_in = sum |U_0|^2`.
+    /// `-sum_c q_c ln softmax(scale (s - margin [c = label]))_c + efficiency (1 - sum_r S_r / E_in)`, `E_in = sum |U_0|^2`.
     CrossEntropy {
         /// Inverse temperature.
         scale: f64,
@@ -269,6 +269,8 @@ pub enum Loss {
         efficiency: f64,
         /// Share of the target that all classes have alike: `q_c = (1 - smoothing) [c = label] + smoothing / classes`.
         smoothing: f64,
+        /// What the label's score must be ahead of the others: it enters the softmax less this, `s_label - margin`.
+        margin: f64,
     },
     /// `mean over pixels (I / I_in - target[class])^2`, `I = |U_L|^2`, `I_in` the mean of `|U_0|^2`.
     Mse {

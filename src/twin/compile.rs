@@ -256,8 +256,8 @@ impl System {
         let differential = self.config.detectors.layout == Layout::Differential;
         let map = detectors::map(&self.regions, shape);
         let loss = match self.config.loss {
-            LossConfig::CrossEntropy { scale, efficiency, smoothing } => {
-                Loss::CrossEntropy { scale, efficiency, smoothing }
+            LossConfig::CrossEntropy { scale, efficiency, smoothing, margin } => {
+                Loss::CrossEntropy { scale, efficiency, smoothing, margin }
             }
             LossConfig::Mse { target } => {
                 // The label's (positive) region is to be bright.

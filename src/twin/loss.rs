@@ -19,6 +19,8 @@ pub enum LossConfig {
         efficiency: f64,
         /// Share of the target that all classes have alike; 0: the label has it all.
         smoothing: f64,
+        /// What the label's score must be ahead of the others; 0: nothing.
+        margin: f64,
     },
     /// Mean squared error to a bright region of the label. The target is an absolute intensity, so that light that misses the
     /// detectors is an error already.
@@ -30,7 +32,7 @@ pub enum LossConfig {
 
 impl Default for LossConfig {
     fn default() -> Self {
-        Self::CrossEntropy { scale: SCALE, efficiency: 0.0, smoothing: 0.0 }
+        Self::CrossEntropy { scale: SCALE, efficiency: 0.0, smoothing: 0.0, margin: 0.0 }
     }
 }
 
@@ -43,6 +45,7 @@ struct Table {
     scale: Option<f64>,
     efficiency: Option<f64>,
     smoothing: Option<f64>,
+    margin: Option<f64>,
     target: Option<f64>,
 }
 
@@ -71,6 +74,7 @@ impl TryFrom<Table> for LossConfig {
             ("scale", t.scale, Kind::CrossEntropy),
             ("efficiency", t.efficiency, Kind::CrossEntropy),
             ("smoothing", t.smoothing, Kind::CrossEntropy),
+            ("margin", t.margin, Kind::CrossEntropy),
             ("target", t.target, Kind::Mse),
         ];
         if let Some((key, _, kind)) = given.into_iter().find(|(_, v, kind)| v.is_some() && *kind != t.kind) {
@@ -82,6 +86,7 @@ impl TryFrom<Table> for LossConfig {
                 scale: t.scale.unwrap_or(SCALE),
                 efficiency: t.efficiency.unwrap_or(0.0),
                 smoothing: t.smoothing.unwrap_or(0.0),
+                margin: t.margin.unwrap_or(0.0),
             },
             Kind::Mse => Self::Mse { target: t.target.unwrap_or(TARGET) },
         })
@@ -100,10 +105,13 @@ mod tests {
     fn every_key_is_read_and_reads_back() {
         for (text, expected) in [
             ("", LossConfig::default()),
-            ("scale = 8.0", LossConfig::CrossEntropy { scale: 8.0, efficiency: 0.0, smoothing: 0.0 }),
             (
-                "kind = 'cross-entropy'\nefficiency = 0.3\nsmoothing = 0.1",
-                LossConfig::CrossEntropy { scale: 20.0, efficiency: 0.3, smoothing: 0.1 },
+                "scale = 8.0",
+                LossConfig::CrossEntropy { scale: 8.0, efficiency: 0.0, smoothing: 0.0, margin: 0.0 },
+            ),
+            (
+                "kind = 'cross-entropy'\nefficiency = 0.3\nsmoothing = 0.1\nmargin = 0.2",
+                LossConfig::CrossEntropy { scale: 20.0, efficiency: 0.3, smoothing: 0.1, margin: 0.2 },
             ),
             ("kind = 'mse'", LossConfig::Mse { target: 5.0 }),
             ("kind = 'mse'\ntarget = 2", LossConfig::Mse { target: 2.0 }),

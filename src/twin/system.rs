@@ -89,13 +89,17 @@ impl System {
             positive("source.waist (m)", waist.0)?;
         }
         match self.config.loss {
-            LossConfig::CrossEntropy { scale, efficiency, smoothing } => {
+            LossConfig::CrossEntropy { scale, efficiency, smoothing, margin } => {
                 positive("loss.scale", scale)?;
                 if !(efficiency.is_finite() && efficiency >= 0.0) {
                     return Err(value("loss.efficiency", efficiency, "must be 0 (no term) or positive"));
                 }
                 if !(0.0..1.0).contains(&smoothing) {
                     return Err(value("loss.smoothing", smoothing, "must be 0 (none) or more, and below 1"));
+                }
+                if !(0.0..=2.0).contains(&margin) {
+                    // Scores differ by 2 at most.
+                    return Err(value("loss.margin", margin, "must be 0 (none) to 2"));
                 }
             }
             LossConfig::Mse { target } => positive("loss.target", target)?,

@@ -52,6 +52,7 @@ fn wrong_settings_are_named() {
         (&["--set", "loss.scale=0"], 2, &["loss.scale", "0", "positive"]),
         (&["--set", "loss.efficiency=-1"], 2, &["loss.efficiency = -1", "0 (no term) or positive"]),
         (&["--set", "loss.smoothing=1"], 2, &["loss.smoothing = 1", "below 1"]),
+        (&["--set", "loss.margin=3"], 2, &["loss.margin = 3", "0 (none) to 2"]),
         (&["--set", "loss.target=1"], 2, &["`loss`", "`target` belongs to kind = \"mse\""]),
         (
             &["--set", "loss.eficiency=1"],

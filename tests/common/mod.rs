@@ -27,6 +27,8 @@ pub(crate) struct Setup {
     /// Weight of light that misses the detectors, smoothing of the target.
     pub efficiency: f64,
     pub smoothing: f64,
+    /// Lead that the label's score must have.
+    pub margin: f64,
     /// Camera shift along x in metres: makes `H` odd.
     pub shift: f64,
     /// Whether the error pass is the exact transpose.
@@ -49,6 +51,7 @@ impl Default for Setup {
             mse: false,
             efficiency: 0.0,
             smoothing: 0.0,
+            margin: 0.0,
             shift: 0.0,
             transposed: false,
             camera_aberration: 0.0,
@@ -138,7 +141,12 @@ pub(crate) fn program(s: &Setup) -> Program {
             loss: if s.mse {
                 Loss::Mse { targets: Arc::new(targets(s.shape, classes)) }
             } else {
-                Loss::CrossEntropy { scale: 10.0, efficiency: s.efficiency, smoothing: s.smoothing }
+                Loss::CrossEntropy {
+                    scale: 10.0,
+                    efficiency: s.efficiency,
+                    smoothing: s.smoothing,
+                    margin: s.margin,
+                }
             },
         },
         error_masks: None,

@@ -75,8 +75,8 @@ impl Detectors {
         self.score(out);
         let label = usize::from(label);
         match &self.loss {
-            Loss::CrossEntropy { scale, efficiency, smoothing } => {
-                self.cross_entropy(*scale, *smoothing, label, share, out);
+            Loss::CrossEntropy { scale, efficiency, smoothing, margin } => {
+                self.cross_entropy((*scale, *smoothing, *margin), label, share, out);
                 if *efficiency > 0.0 {
                     self.missing_light(*efficiency, input_power * self.pixels(), share, out);
                 }
@@ -113,17 +113,26 @@ impl Detectors {
     }
 
     /// Softmax cross-entropy and `dL/dS_r`.
-    fn cross_entropy(&self, scale: f64, smoothing: f64, label: usize, share: f64, out: &mut Reading) {
-        let top = out.scores.iter().fold(f64::MIN, |a, &s| a.max(scale * s));
-        let total: f64 = out.scores.iter().map(|s| (scale * s - top).exp()).sum();
-        out.loss = total.ln() + top - scale * out.scores[label];
+    fn cross_entropy(
+        &self,
+        (scale, smoothing, margin): (f64, f64, f64),
+        label: usize,
+        share: f64,
+        out: &mut Reading,
+    ) {
+        let behind = |scores: &[f64], c: usize| scores[c] - if c == label { margin } else { 0.0 };
+        let classes = 0..self.classes;
+        let top = classes.clone().map(|c| scale * behind(&out.scores, c)).fold(f64::MIN, f64::max);
+        let total: f64 = classes.clone().map(|c| (scale * behind(&out.scores, c) - top).exp()).sum();
+        let target = behind(&out.scores, label);
+        out.loss = total.ln() + top - scale * target;
         let all = smoothing / self.classes as f64;
         if smoothing > 0.0 {
-            let others: f64 = out.scores.iter().map(|s| out.scores[label] - s).sum();
+            let others: f64 = classes.map(|c| target - behind(&out.scores, c)).sum();
             out.loss += all * scale * others;
         }
         let slope = |c: usize| {
-            let p = (scale * out.scores[c] - top).exp() / total;
+            let p = (scale * behind(&out.scores, c) - top).exp() / total;
             share * scale * (p - if c == label { 1.0 - smoothing + all } else { all })
         };
         match self.scoring {

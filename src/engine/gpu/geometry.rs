@@ -134,9 +134,10 @@ pub(super) fn loss_flags(program: &Program) -> Vec<&'static str> {
     let mut flags = Vec::new();
     match program.readout.loss {
         Loss::Mse { .. } => flags.push("MSE"),
-        Loss::CrossEntropy { efficiency, smoothing, .. } => {
+        Loss::CrossEntropy { efficiency, smoothing, margin, .. } => {
             flags.extend((efficiency > 0.0).then_some("EFFICIENCY"));
             flags.extend((smoothing > 0.0).then_some("SMOOTHING"));
+            flags.extend((margin > 0.0).then_some("MARGIN"));
         }
     }
     if program.readout.scoring == Scoring::Differential {

@@ -53,6 +53,7 @@ pub(super) struct Params {
     pub(super) stored_level: f32,
     pub(super) efficiency: f32,
     pub(super) smoothing: f32,
+    pub(super) margin: f32,
     pub(super) active_gain: f32,
     pub(super) active_a: f32,
     pub(super) active_b: f32,
@@ -69,9 +70,10 @@ impl Params {
         if let Encoding::Phase { range } = program.input.encoding {
             params.range = (range / TAU) as f32;
         }
-        if let Loss::CrossEntropy { scale, efficiency, smoothing } = program.readout.loss {
+        if let Loss::CrossEntropy { scale, efficiency, smoothing, margin } = program.readout.loss {
             params.scale = scale as f32;
             params.efficiency = efficiency as f32;
+            params.margin = margin as f32;
             params.smoothing = (smoothing / program.readout.classes as f64) as f32;
         }
         if let Some(camera) = &program.camera {

@@ -170,7 +170,7 @@ mod tests {
             regions,
             classes: regions,
             scoring: Scoring::Normalised,
-            loss: Loss::CrossEntropy { scale: 1.0, efficiency: 0.0, smoothing: 0.0 },
+            loss: Loss::CrossEntropy { scale: 1.0, efficiency: 0.0, smoothing: 0.0, margin: 0.0 },
         }
     }
 
