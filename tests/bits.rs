@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::sync::atomic::AtomicBool;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{batch, prepare, real_error};
 use ffm_twin::data::{self, Limits};
@@ -10,10 +11,18 @@ use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Engine, State, next_fast_length};
 use ffm_twin::experiment::bits::{BitsRow, compare_bits};
 use ffm_twin::experiment::{DEFAULT, Experiment, settings};
+use ffm_twin::io::RunDir;
 use ffm_twin::twin::{ErrorPass, Misalignment, System, SystemConfig};
 
 /// Strokes through three layers of 32 x 32 pixels.
-fn study(bits: &[u32], seed: u64, more: &[&str], stop: bool) -> Option<BitsRow> {
+fn study(
+    bits: &[u32],
+    seed: u64,
+    more: &[&str],
+    dir: &RunDir,
+    // Notes after which it is stopped.
+    stop_after: usize,
+) -> Option<BitsRow> {
     let sets = [
         "optics.pixels=32",
         "optics.pitch=80 um",
@@ -31,13 +40,19 @@ fn study(bits: &[u32], seed: u64, more: &[&str], stop: bool) -> Option<BitsRow> 
     let data = data::load(&experiment.data.source, limits, seed).expect("strokes");
     experiment.detectors.classes.get_or_insert(data.classes.len());
     let mut engine = CpuEngine::<f32>::new(2).expect("an engine");
-    compare_bits(&experiment, &data, &mut engine, bits, &AtomicBool::new(stop), &mut |_| {}).expect("a study")
+    let (stop, mut notes) = (AtomicBool::new(stop_after == 0), 0);
+    let mut note = |_: &str| {
+        notes += 1;
+        stop.store(notes >= stop_after, Ordering::Relaxed);
+    };
+    compare_bits(&experiment, &data, &mut engine, (bits, dir), &stop, &mut note).expect("a study")
 }
 
 #[test]
 fn training_with_rounding_beats_rounding_afterwards_at_two_bits() {
     for seed in [1, 2] {
-        let row = study(&[2, 8], seed, &[], false).expect("not stopped");
+        let folder = tempfile::tempdir().expect("a folder");
+        let row = study(&[2, 8], seed, &[], &run_dir(folder.path()), NEVER).expect("not stopped");
         println!("{row:?}");
         let [two, eight] = row.bits[..] else { panic!("two") };
         assert!(two.trained - two.rounded > MARGIN, "{two:?}");
@@ -47,14 +62,28 @@ fn training_with_rounding_beats_rounding_afterwards_at_two_bits() {
     }
 }
 
+/// More notes than a study has.
+const NEVER: usize = 1000;
+
+fn run_dir(folder: &Path) -> RunDir {
+    RunDir::create(Some(&folder.join("run")), "bits", "").expect("a folder")
+}
+
 /// What is left of measured gains of 5.3 and 6.4 points.
 const MARGIN: f64 = 0.03;
 
 #[test]
-fn a_study_can_be_stopped_and_repeats() {
+fn a_study_can_be_stopped_goes_on_and_repeats() {
     let tiny = ["optics.pixels=32", "data.train=64", "data.test=40", "data.validation=8", "train.keep=best"];
-    assert!(study(&[2], 1, &tiny, true).is_none());
-    assert_eq!(study(&[2], 1, &tiny, false), study(&[2], 1, &tiny, false));
+    let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (dir, fresh) = (run_dir(folder.path()), run_dir(other.path()));
+    assert!(study(&[2, 3], 1, &tiny, &dir, 0).is_none());
+    assert!(study(&[2, 3], 1, &tiny, &dir, 2).is_none(), "stopped after two bits");
+    assert!(dir.checkpoint("bits-2").exists());
+    let unbroken = study(&[2, 3], 1, &tiny, &fresh, NEVER).expect("not stopped");
+    assert_eq!(study(&[2, 3], 1, &tiny, &dir, NEVER), Some(unbroken.clone()));
+    // What is done is not done again.
+    assert_eq!(study(&[2, 3], 1, &tiny, &dir, NEVER), Some(unbroken));
 }
 
 #[test]

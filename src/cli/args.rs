@@ -388,6 +388,9 @@ pub(super) struct Bits {
     /// Data set name or folder (overrides data.source)
     #[arg(long, value_name = "NAME|DIR")]
     pub(super) data: Option<String>,
+    /// Folder of the study (default: `runs/bits-NAME`); what is there is not done again
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,

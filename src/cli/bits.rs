@@ -1,17 +1,19 @@
 //! `ffm bits`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::args::{Bits, Common};
 use super::{exit, print, print_json, signal, train};
 use crate::experiment::bits::{BitsRow, compare_bits};
-use crate::experiment::study::Spread;
+use crate::experiment::study::{Spread, run_folder};
 
 /// Compares masks rounded after training with masks trained with rounding.
 pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
     let first = train::experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
     first.train.validate()?;
     let mut engine = train::open(&first, &args.device, common)?;
+    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/bits-{}", first.name)));
     signal::install()?;
     let mut rows = Vec::new();
     let mut note = |text: &str| {
@@ -25,10 +27,12 @@ pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
         experiment.seed = seed;
         let data = experiment.load_data(None)?;
         experiment.detectors.classes.get_or_insert(data.classes.len());
-        match compare_bits(&experiment, &data, &mut *engine, &args.bits, &signal::STOP, &mut note)? {
+        let path = folder.join(format!("seed-{seed}"));
+        let dir = run_folder(&path, &experiment, &*engine, &train::command_line())?;
+        match compare_bits(&experiment, &data, &mut *engine, (&args.bits, &dir), &signal::STOP, &mut note)? {
             Some(row) => rows.push(row),
             None => {
-                eprintln!("interrupted; nothing is kept");
+                eprintln!("interrupted; the same command goes on in {}", folder.display());
                 return Ok(ExitCode::from(exit::INTERRUPTED));
             }
         }

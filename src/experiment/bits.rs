@@ -4,14 +4,16 @@
 //! continuous ones, the straight-through estimator (Bengio, Leonard & Courville 2013, arXiv:1308.3432). Both ways begin with one
 //! training with continuous phases; a second of the same length goes on from its masks, with or without the rounding.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
-use super::classify::start_state;
+use super::classify::{best_name, load_best, load_checkpoint, start_state};
 use super::{Experiment, RunError};
 use crate::data::DataSet;
 use crate::engine::{Engine, Program, State};
+use crate::io::RunDir;
 use crate::train::{
     Checkpoint, EpochRow, Job, Keep, Method, Observer, StepNews, TrainError, evaluate, evaluation_key, train,
 };
@@ -40,29 +42,31 @@ pub struct BitsPair {
 }
 
 /// Trains the ideal system with continuous phases, then again from the masks found: with continuous phases, and with rounding to each
-/// number of bits, all with the same settings. `None` when stopped.
+/// number of bits, all with the same settings. `None` when stopped; then the same study in the same folder goes on.
 ///
 /// # Errors
-/// Impossible settings, engine failures, divergence.
+/// Impossible settings, engine failures, divergence, a folder that cannot be written to.
 pub fn compare_bits(
     experiment: &Experiment,
     data: &DataSet,
     engine: &mut dyn Engine,
-    bits: &[u32],
+    (bits, dir): (&[u32], &RunDir),
     stop: &AtomicBool,
     note: &mut dyn FnMut(&str),
 ) -> Result<Option<BitsRow>, RunError> {
     experiment.check_training_data(data)?;
     let (data, held) = experiment.hold_out(data)?;
-    let mut bench = Bench { experiment, data: &data, held: held.as_ref(), engine, stop };
+    let mut bench = Bench { experiment, data: &data, held: held.as_ref(), engine, dir, stop };
     let seed = experiment.seed;
-    let Some((first, _)) = bench.train(None, None)? else { return Ok(None) };
-    let Some((state, continuous)) = bench.train(None, Some(&first))? else { return Ok(None) };
+    let Some((first, _)) = bench.train("continuous-1", None, None)? else { return Ok(None) };
+    let Some((state, continuous)) = bench.train("continuous-2", None, Some(&first))? else { return Ok(None) };
     note(&format!("seed {seed}: continuous {:.2} %", 100.0 * continuous));
     let mut row = BitsRow { seed, continuous, bits: Vec::new() };
     for &bits in bits {
         let rounded = bench.test(bits, &state)?;
-        let Some((_, trained)) = bench.train(Some(bits), Some(&first))? else { return Ok(None) };
+        let Some((_, trained)) = bench.train(&format!("bits-{bits}"), Some(bits), Some(&first))? else {
+            return Ok(None);
+        };
         note(&format!(
             "seed {seed}: {bits} bits: rounded {:.2} %, trained with rounding {:.2} %",
             100.0 * rounded,
@@ -78,6 +82,7 @@ struct Bench<'a> {
     data: &'a DataSet,
     held: Option<&'a crate::engine::ImageSet>,
     engine: &'a mut dyn Engine,
+    dir: &'a RunDir,
     stop: &'a AtomicBool,
 }
 
@@ -93,8 +98,14 @@ impl Bench<'_> {
         Ok(program)
     }
 
-    /// Masks and their accuracy, from given masks or those of the settings; `None` when stopped.
-    fn train(&mut self, bits: Option<u32>, from: Option<&State>) -> Result<Option<(State, f64)>, RunError> {
+    /// Masks and their accuracy, from given masks or those of the settings, or as far as they were trained before; `None` when
+    /// stopped.
+    fn train(
+        &mut self,
+        name: &str,
+        bits: Option<u32>,
+        from: Option<&State>,
+    ) -> Result<Option<(State, f64)>, RunError> {
         let program = self.load(bits)?;
         let (config, seed) = (&self.experiment.train, self.experiment.seed);
         let (train_set, test_set) =
@@ -118,18 +129,24 @@ impl Bench<'_> {
             tally_every: 16,
             stop: self.stop,
         };
-        let state = match from {
-            Some(state) => State::with_amplitudes(state.phases.clone(), state.amplitudes.clone()),
-            None => start_state(self.experiment, &program, None)?,
+        let mut files =
+            Files { last: self.dir.checkpoint(name), best: self.dir.checkpoint(&best_name(name)) };
+        let begin = match (files.last.exists(), from) {
+            (true, _) => load_checkpoint(&files.last, &program)?,
+            (false, Some(state)) => {
+                let state = State::with_amplitudes(state.phases.clone(), state.amplitudes.clone());
+                Checkpoint::fresh(state)
+            }
+            (false, None) => Checkpoint::fresh(start_state(self.experiment, &program, None)?),
         };
-        let mut best = Best(None);
-        let outcome = train(self.engine, &job, Checkpoint::fresh(state), &mut best)?;
+        let outcome = train(self.engine, &job, begin, &mut files)?;
         if outcome.interrupted() {
             return Ok(None);
         }
-        let Some(best) = best.0.filter(|_| config.keep == Keep::Best) else {
+        if config.keep == Keep::Last {
             return Ok(Some((outcome.state, outcome.evaluation.accuracy)));
-        };
+        }
+        let best = load_best(self.dir, name, &program, &outcome.rows)?;
         self.engine.set_state(&best.state)?;
         let labels = &self.data.test.labels;
         let key = evaluation_key(seed, best.position.step);
@@ -147,10 +164,13 @@ impl Bench<'_> {
     }
 }
 
-/// Keeps the best epoch.
-struct Best(Option<Checkpoint>);
+/// Keeps the last state and that of the best epoch on disk.
+struct Files {
+    last: PathBuf,
+    best: PathBuf,
+}
 
-impl Observer for Best {
+impl Observer for Files {
     fn step(&mut self, _: StepNews) {}
 
     fn epoch(&mut self, _: EpochRow) -> Result<(), TrainError> {
@@ -158,11 +178,10 @@ impl Observer for Best {
     }
 
     fn best(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        self.0 = Some(checkpoint.clone());
-        Ok(())
+        checkpoint.save(&self.best)
     }
 
-    fn checkpoint(&mut self, _: &Checkpoint) -> Result<(), TrainError> {
-        Ok(())
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        checkpoint.save(&self.last)
     }
 }

@@ -24,6 +24,10 @@ fn a_study_prints_its_table_and_its_numbers() {
     assert!((found["table"][0]["rounded"]["mean"].as_f64().expect("a mean") - mean(0)).abs() < 1e-12);
     // 65536 levels round nothing that a class notices.
     assert_eq!(found["table"][1]["rounded"], found["continuous"]);
+    // The same command finds all done in its default folder; other settings do not fit there.
+    assert_eq!(ffm(dir.path(), &args).done().json(), found);
+    let other = [args.as_slice(), &["--set", "train.rate=0.1"]].concat();
+    ffm(dir.path(), &other).fails(5, &["other settings", "--out"]);
     ffm(dir.path(), &["bits", "--bits", "17"]).fails(2, &["17"]);
 }
 

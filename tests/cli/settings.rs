@@ -7,7 +7,7 @@ type Case<'a> = (&'a [&'a str], i32, &'a [&'a str]);
 
 #[test]
 fn wrong_settings_are_named() {
-    let cases: [Case<'_>; 36] = [
+    let cases: [Case<'_>; 37] = [
         (&["--set", "optics.pitc=1"], 2, &["unknown key `optics.pitc`", "did you mean `optics.pitch`?"]),
         (&["--set", "optics.layers=two"], 2, &["`optics.layers`", "\"two\"", "a whole number"]),
         (&["--set", "train.rate=[1]"], 2, &["`train.rate`", "a number"]),

@@ -106,7 +106,11 @@ pub(super) fn write_results(
         gradient_cosine: analysis.gradient.layers.clone(),
         samples_per_second: found.ffm.samples_per_second,
         samples_per_second_in_silico: found.ideal.samples_per_second,
-        seconds: found.ideal.seconds + found.ffm.seconds,
+        // Where nothing was trained on the bench, the third stage is the first once more.
+        seconds: match programs.method {
+            Method::InSilico => found.ideal.seconds,
+            _ => found.ideal.seconds + found.ffm.seconds,
+        },
         training: Trainings { in_silico: Course::of(&found.ideal), trained: Course::of(&found.ffm) },
         bench: document.bench,
         distances: found.ideal.distances.clone(),

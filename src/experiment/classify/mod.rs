@@ -14,6 +14,7 @@ mod summary;
 pub(crate) use files::best_name;
 pub use programs::error_pass;
 pub use retest::{Retested, retest};
+pub(crate) use saved::{load_best, load_checkpoint};
 pub use stages::{Classification, Ended, Watch, classify};
 pub use starts::start_state;
 pub use summary::{Course, Likeness, Shares, Summary, Trainings};

@@ -8,14 +8,14 @@ use crate::io::RunDir;
 use crate::train::{self, Checkpoint, EpochRow, Keep, TrainError};
 
 /// A checkpoint whose masks are those of a program.
-pub(super) fn load_checkpoint(path: &Path, program: &Program) -> Result<Checkpoint, TrainError> {
+pub(crate) fn load_checkpoint(path: &Path, program: &Program) -> Result<Checkpoint, TrainError> {
     let checkpoint = Checkpoint::load(path)?;
     checkpoint.check(path, program)?;
     Ok(checkpoint)
 }
 
 /// The checkpoint of the best of these epochs.
-pub(super) fn load_best(
+pub(crate) fn load_best(
     dir: &RunDir,
     stage: &str,
     program: &Program,

@@ -68,7 +68,7 @@ pub fn run(study: Study<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
         let data = shelf.get(&entry.experiment)?;
         let mut experiment = entry.experiment.clone();
         experiment.detectors.classes.get_or_insert(data.classes.len());
-        let dir = open(&path, &experiment, engine, &command)?;
+        let dir = run_folder(&path, &experiment, engine, &command)?;
         let before = found(&dir)?;
         watch.run(entry, index, entries.len(), before.is_some());
         if let Some(before) = before {
@@ -119,8 +119,11 @@ impl Shelf {
     }
 }
 
-/// The folder of a run.
-fn open(
+/// The folder of a run of a study, new or as it was left.
+///
+/// # Errors
+/// A folder that holds a run with other settings, or that cannot be written to.
+pub fn run_folder(
     path: &Path,
     experiment: &Experiment,
     engine: &dyn Engine,
