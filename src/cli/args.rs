@@ -98,6 +98,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Data,
     },
+    /// Begin and check a folder of measured frames
+    #[command(after_help = "Examples:\n  ffm measure init bench\n  ffm measure check bench")]
+    Measure {
+        /// What to do.
+        #[command(subcommand)]
+        command: Measure,
+    },
     /// Write the final text of all GPU kernels
     Shaders(Shaders),
 }
@@ -413,6 +420,38 @@ pub(super) enum Data {
     Info {
         /// Name or folder; without one: all that are known
         source: Option<String>,
+    },
+}
+
+/// `ffm measure`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Measure {
+    /// Make a folder with a commented measurement.toml, patterns to show, and a place for the frames
+    #[command(
+        after_help = "Examples:\n  ffm measure init bench\n  ffm measure init bench --experiment experiment.toml\n\n\
+        Every key of measurement.toml is explained in it. JSON keys: folder, files."
+    )]
+    Init {
+        /// Folder to make
+        dir: PathBuf,
+        /// Experiment file whose [optics] is the nominal bench [default: the embedded default experiment]
+        #[arg(long, value_name = "FILE")]
+        experiment: Option<PathBuf>,
+    },
+    /// Read every frame and say what is wrong: size, saturation, exposure, order, copies, units
+    #[command(
+        after_help = "Examples:\n  ffm measure check bench\n  ffm measure check bench --html /tmp/check.html --json\n\n\
+        Writes check.html beside measurement.toml: thumbnails, histograms, figures. Exit code 3 and all problems where a frame\n\
+        cannot be used.\n\n\
+        JSON keys: usable, html, check (frames: number, file, role, exposure, statistics; problems: frame, file, severity, kind,\n\
+        message; dark; top); statistics has min, mean, max, bright, saturated, noise, signal_to_noise, histogram."
+    )]
+    Check {
+        /// Measurement folder
+        dir: PathBuf,
+        /// Where to write the page [default: DIR/check.html]
+        #[arg(long, value_name = "FILE", help_heading = "Output")]
+        html: Option<PathBuf>,
     },
 }
 

@@ -6,6 +6,7 @@ use crate::data::DataError;
 use crate::engine::EngineError;
 use crate::experiment::{RunError, SettingsError};
 use crate::io::IoError;
+use crate::measure::MeasureError;
 use crate::optics::OpticsError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -43,6 +44,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = cause.downcast_ref::<IoError>() {
         return Some(io(e));
+    }
+    if let Some(e) = cause.downcast_ref::<MeasureError>() {
+        return Some(measure(e));
     }
     if let Some(e) = cause.downcast_ref::<DataError>() {
         return Some(data(e));
@@ -94,6 +98,14 @@ fn config(error: &ConfigError) -> u8 {
 
 fn data(error: &DataError) -> u8 {
     if matches!(error, DataError::Unwritable { .. }) { OUTPUT } else { DATA }
+}
+
+fn measure(error: &MeasureError) -> u8 {
+    match error {
+        MeasureError::Io(e) => io(e),
+        MeasureError::Config { .. } => USAGE,
+        _ => DATA,
+    }
 }
 
 fn engine(error: &EngineError) -> u8 {

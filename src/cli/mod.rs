@@ -8,6 +8,7 @@ mod data;
 mod devices;
 mod eval;
 mod exit;
+mod measure;
 mod methods;
 mod progress;
 mod propagate;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::bench(&args, &common),
         Command::Bits(args) => bits::bits(&args, &common),
         Command::Data { command } => data::data(&command, &common),
+        Command::Measure { command } => measure::measure(&command, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
     };
     match ended {

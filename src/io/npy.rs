@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
-use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement, WriteNpyExt};
 use num_complex::{Complex32, Complex64};
+use num_traits::AsPrimitive;
 
 use super::{IoError, write_atomic};
 use crate::optics::Field;
@@ -45,8 +46,8 @@ pub fn read_real(path: &Path) -> Result<Array2<f32>, IoError> {
     }
 }
 
-/// The header's shape must match the bytes there are: a reader allocates what a header promises.
-fn check_size(bytes: &[u8]) -> Result<(), String> {
+/// The header's shape must match the bytes there are, at least `item` a value: a reader allocates what a header promises.
+fn check_size(bytes: &[u8], item: usize) -> Result<(), String> {
     let short = || "the file is cut short in its header".to_owned();
     if !bytes.starts_with(b"\x93NUMPY") {
         return Err("it does not begin like an .npy file".into());
@@ -66,8 +67,7 @@ fn check_size(bytes: &[u8]) -> Result<(), String> {
     for length in shape.split(',').map(str::trim).filter(|t| !t.is_empty()) {
         count = length.parse::<usize>().ok().zip(count).and_then(|(n, k)| n.checked_mul(k));
     }
-    // Every type that is read has four bytes or more.
-    match count.and_then(|n| n.checked_mul(4)) {
+    match count.and_then(|n| n.checked_mul(item)) {
         Some(least) if least <= bytes.len() - end => Ok(()),
         _ => Err(format!("its shape ({shape}) needs more than the {} bytes there are", bytes.len() - end)),
     }
@@ -75,7 +75,8 @@ fn check_size(bytes: &[u8]) -> Result<(), String> {
 
 fn decode(bytes: &[u8]) -> Result<Field, String> {
     let hint = "expected a whole .npy file with a two-dimensional array of complex64, complex128, float32 or float64";
-    check_size(bytes).map_err(|problem| format!("{problem}; {hint}"))?;
+    // Every type that is read has four bytes or more.
+    check_size(bytes, 4).map_err(|problem| format!("{problem}; {hint}"))?;
     // The header says which type it is; the wrong readers refuse at once.
     if let Ok(a) = Array2::<Complex64>::read_npy(bytes) {
         return Ok(a);
@@ -88,6 +89,27 @@ fn decode(bytes: &[u8]) -> Result<Field, String> {
     }
     let real = Array2::<f64>::read_npy(bytes);
     real.map(|a| a.mapv(|v| Complex64::new(v, 0.0))).map_err(|e| format!("{e}; {hint}"))
+}
+
+/// The real numbers of an `.npy` file's bytes.
+pub(super) fn decode_real(bytes: &[u8]) -> Result<Array2<f64>, String> {
+    let hint = "expected a whole .npy file with a two-dimensional array of real numbers (u8, u16, u32, i16, i32, i64, f32, f64)";
+    check_size(bytes, 1).map_err(|problem| format!("{problem}; {hint}"))?;
+    fn as_f64<T: ReadableElement + AsPrimitive<f64>>(bytes: &[u8]) -> Result<Array2<f64>, ReadNpyError> {
+        Array2::<T>::read_npy(bytes).map(|a| a.mapv(AsPrimitive::as_))
+    }
+    // The header says which type it is; the wrong readers refuse at once.
+    let readers = [
+        as_f64::<u8>,
+        as_f64::<u16>,
+        as_f64::<f32>,
+        as_f64::<u32>,
+        as_f64::<i16>,
+        as_f64::<i32>,
+        as_f64::<i64>,
+    ];
+    let read = readers.iter().find_map(|read| read(bytes).ok());
+    read.map_or_else(|| as_f64::<f64>(bytes).map_err(|e| format!("{e}; {hint}")), Ok)
 }
 
 /// Writes complex64.

@@ -20,32 +20,23 @@ pub fn read_gray(path: &Path) -> Result<Array2<f64>, IoError> {
     Ok(Array2::from_shape_fn((rows, cols), value))
 }
 
-/// Reads a picture's numbers as they are stored, 0..=255 or 0..=65535; colour becomes luminance.
-///
-/// # Errors
-/// As [`read_gray`].
-pub fn read_counts(path: &Path) -> Result<Array2<f64>, IoError> {
-    let picture = picture(path)?;
-    let deep = matches!(
-        picture.color(),
-        image::ColorType::L16 | image::ColorType::La16 | image::ColorType::Rgb16 | image::ColorType::Rgba16
-    );
-    let (cols, rows) = (picture.width() as usize, picture.height() as usize);
-    let values: Vec<f64> = match deep {
-        true => picture.to_luma16().into_raw().into_iter().map(f64::from).collect(),
-        false => picture.to_luma8().into_raw().into_iter().map(f64::from).collect(),
-    };
-    Array2::from_shape_vec((rows, cols), values).map_err(|e| IoError::content(path, e))
+fn picture(path: &Path) -> Result<DynamicImage, IoError> {
+    decode(path, &std::fs::read(path).map_err(|e| IoError::read(path, &e))?)
 }
 
-fn picture(path: &Path) -> Result<DynamicImage, IoError> {
-    let bytes = std::fs::read(path).map_err(|e| IoError::read(path, &e))?;
-    let kind = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());
+/// The picture in `bytes`, of a file of that name.
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<DynamicImage, IoError> {
+    let kind = kind(path);
     if !["png", "tif", "tiff", "bmp", "jpg", "jpeg", "pgm", "pnm"].contains(&kind.as_str()) {
-        return Err(IoError::unsupported(path, &kind, ".npy, .png, .tif, .bmp, .jpg or .pgm"));
+        return Err(IoError::unsupported(path, &kind, ".npy, .npz, .png, .tif, .bmp, .jpg or .pgm"));
     }
-    let format = image::guess_format(&bytes).map_err(|e| IoError::content(path, e))?;
-    image::load_from_memory_with_format(&bytes, format).map_err(|e| IoError::content(path, e))
+    let format = image::guess_format(bytes).map_err(|e| IoError::content(path, e))?;
+    image::load_from_memory_with_format(bytes, format).map_err(|e| IoError::content(path, e))
+}
+
+/// The extension, in small letters.
+pub(super) fn kind(path: &Path) -> String {
+    path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase())
 }
 
 /// What a phase modulator with 256 levels shows: `phase mod 2 pi`, 256 levels being `2 pi`, rounded.

@@ -128,6 +128,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// The name in `measurement.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fit => "fit",
+            Self::Test => "test",
+            Self::Background => "background",
+            Self::Flat => "flat",
+            Self::Sweep => "sweep",
+            Self::PhotonTransfer => "photon-transfer",
+        }
+    }
+
     /// Whether it is [`Role::Fit`].
     pub fn is_fit(&self) -> bool {
         *self == Self::Fit

@@ -27,4 +27,14 @@ pub enum MeasureError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Frames that cannot be used.
+    #[error("{} in the measurement:\n  {}", count(.problems.len()), .problems.join("\n  "))]
+    Unusable {
+        /// What is wrong with each, and what to do.
+        problems: Vec<String>,
+    },
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".into() } else { format!("{problems} problems") }
 }

@@ -11,6 +11,7 @@ mod error;
 mod format;
 mod lines;
 mod matrix;
+mod measure;
 mod model;
 mod page;
 mod picture;
@@ -25,6 +26,7 @@ mod validate;
 
 pub use error::ReportError;
 pub(crate) use format::{duration, grouped, percent, points, significant};
+pub use measure::{measurement_table, render_measurement};
 pub use model::{
     ClassificationReport, Detector, DriftPoint, Epoch, Example, Fact, Fidelity, History, Imperfection,
     LayerMasks, Optics, Output, Training,

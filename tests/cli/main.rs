@@ -7,6 +7,7 @@ mod fleet;
 mod images;
 mod interrupt;
 mod masks;
+mod measure;
 mod methods;
 mod propagate;
 mod recompute;
