@@ -80,7 +80,8 @@ impl Bench {
             let (sin, cos) = e.roll.map_or(0.0, |a| a.0).sin_cos();
             let mag = e.magnification.unwrap_or(1.0);
             let half = [0.5 * rows as f64 * dy, 0.5 * cols as f64 * dx].map(|v| v * mag);
-            let turned = [half[0] * cos.abs() + half[1] * sin.abs(), half[1] * cos.abs() + half[0] * sin.abs()];
+            let turned =
+                [half[0] * cos.abs() + half[1] * sin.abs(), half[1] * cos.abs() + half[0] * sin.abs()];
             let shift = e.shift.map_or([0.0; 2], |s| [s[1].0, s[0].0]);
             for k in 0..2 {
                 lit[k] = lit[k].max(turned[k]);
@@ -277,7 +278,11 @@ impl Bench {
         if let Some(pupil) = pupil {
             if pupil.rms != 0.0 {
                 let key = format!("imperfections (layer {number}).pupil_aberration.rms");
-                return Err(wrong(key, pupil.rms, "give Zernike terms; random draws are for the two pixel planes"));
+                return Err(wrong(
+                    key,
+                    pupil.rms,
+                    "give Zernike terms; random draws are for the two pixel planes",
+                ));
             }
             self.aberrate(&mut h, &pupil)?;
         }
@@ -334,16 +339,20 @@ impl Bench {
             (0..n).map(value).collect()
         };
         let (y, x) = (line(0), line(1));
-        let h = Array2::from_shape_fn((self.shape[0], self.shape[1]), |(r, c)| Complex64::new(y[r] * x[c], 0.0));
+        let h =
+            Array2::from_shape_fn((self.shape[0], self.shape[1]), |(r, c)| Complex64::new(y[r] * x[c], 0.0));
         let mut values = intensity.values.mapv(|v| Complex64::new(v, 0.0));
         self.convolver.apply(&mut values, h.view(), self.seen[0].clone(), self.seen[0].clone());
         intensity.values.assign(&values.mapv(|v| v.re.max(0.0)));
     }
 }
 
+/// Radial and azimuthal order of a Zernike term, and its coefficient, radians rms.
+type Term = ((usize, isize), f64);
+
 /// Phase and amplitude of one side of a layer, anywhere.
 struct Side {
-    orders: Vec<((usize, isize), f64)>,
+    orders: Vec<Term>,
     radius: f64,
     /// Logarithm of the amplitude in the middle of an edge.
     fall: f64,
@@ -374,11 +383,11 @@ impl Side {
     }
 }
 
-fn orders(terms: &[(usize, f64)]) -> Result<Vec<((usize, isize), f64)>, LabError> {
+fn orders(terms: &[(usize, f64)]) -> Result<Vec<Term>, LabError> {
     terms.iter().map(|&(j, c)| Ok((zernike::noll(j)?, c))).collect()
 }
 
-fn sum(orders: &[((usize, isize), f64)], y: f64, x: f64) -> f64 {
+fn sum(orders: &[Term], y: f64, x: f64) -> f64 {
     let (rho, theta) = (y.hypot(x), y.atan2(x));
     orders.iter().map(|&((n, m), c)| c * zernike::value(n, m, rho, theta)).sum()
 }

@@ -10,7 +10,8 @@ use super::bench::Plane;
 use super::truth::LabCamera;
 
 /// Nodes and weights of Gauss-Legendre quadrature with three points over a pixel of side 1: exact for polynomials of degree 5.
-const NODES: [(f64, f64); 3] = [(-0.387_298_334_620_741_7, 5.0 / 18.0), (0.0, 4.0 / 9.0), (0.387_298_334_620_741_7, 5.0 / 18.0)];
+const NODES: [(f64, f64); 3] =
+    [(-0.387_298_334_620_741_7, 5.0 / 18.0), (0.0, 4.0 / 9.0), (0.387_298_334_620_741_7, 5.0 / 18.0)];
 /// Points of the interpolating polynomial along an axis.
 const TAPS: usize = 6;
 
@@ -140,11 +141,8 @@ mod tests {
         let mut light = Plane { values: Array2::zeros((80, 80)), pitch, offset: [3e-7, -5e-7] };
         let value = |[y, x]: [f64; 2]| 1e10 * (2.0 * y * y + x * x) + 1e4 * x + 1.0;
         light.values = Array2::from_shape_fn((80, 80), |(r, c)| value(light.at(r, c)));
-        let registration = Registration {
-            matrix: [[1.0, 0.02], [-0.02, 1.0]],
-            offset: [1.3e-6, -2.1e-6],
-            distortion: 0.0,
-        };
+        let registration =
+            Registration { matrix: [[1.0, 0.02], [-0.02, 1.0]], offset: [1.3e-6, -2.1e-6], distortion: 0.0 };
         let sheet = LabCamera { registration, ..LabCamera::default() };
         let sensor = Sensor::new(&sheet, [6, 8], [4e-6, 5e-6], 1);
         let image = sensor.collect(&light);

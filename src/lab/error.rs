@@ -33,10 +33,6 @@ pub enum LabError {
     Io(#[from] IoError),
 }
 
-pub(super) fn wrong(
-    key: impl Into<String>,
-    value: impl ToString,
-    problem: impl Into<String>,
-) -> LabError {
+pub(super) fn wrong(key: impl Into<String>, value: impl ToString, problem: impl Into<String>) -> LabError {
     LabError::Truth { key: key.into(), value: value.to_string(), problem: problem.into() }
 }

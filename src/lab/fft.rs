@@ -95,9 +95,13 @@ mod tests {
         let shape = [30, 36];
         let wave = |r: usize, c: usize| Complex64::new((r * r + c) as f64 % 7.0, (r + 3 * c) as f64 % 5.0);
         let h = Array2::from_shape_fn((30, 36), |(r, c)| wave(c, r));
-        let mut field = Array2::from_shape_fn((30, 36), |(r, c)| {
-            if (5..20).contains(&r) { wave(r, c) } else { Complex64::ZERO }
-        });
+        let mut field =
+            Array2::from_shape_fn(
+                (30, 36),
+                |(r, c)| {
+                    if (5..20).contains(&r) { wave(r, c) } else { Complex64::ZERO }
+                },
+            );
         let expected = propagate(&field, &h);
         Convolver::new(shape).apply(&mut field, h.view(), 5..20, 3..25);
         for ((r, c), v) in field.indexed_iter().filter(|((r, _), _)| (3..25).contains(r)) {

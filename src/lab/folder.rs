@@ -67,7 +67,11 @@ pub(super) fn planned(folder: &Path, config: &SystemConfig) -> Result<Vec<Planne
             frame.file = format!("frames/frame-{:03}.png", k + 1);
         }
         if frame.step.is_some_and(|s| s != Angle(0.0)) && !frame.reference {
-            return Err(problem_of(&frame.file, k, "has a step but no reference; set reference = true".into()));
+            return Err(problem_of(
+                &frame.file,
+                k,
+                "has a step but no reference; set reference = true".into(),
+            ));
         }
         let safe = Path::new(&frame.file).components().all(|c| matches!(c, std::path::Component::Normal(_)));
         if !safe || !frame.file.to_lowercase().ends_with(".png") {

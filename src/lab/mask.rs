@@ -75,13 +75,11 @@ impl FineMask {
     /// A phase that goes smoothly from pixel to pixel.
     fn smooth(&self, gray: &Array2<u8>, at: [f64; 2], fringe: &Fringe) -> Complex64 {
         let part = self.half.map(|h| h / POINTS as f64);
-        let points: [[f64; POINTS]; 2] = [0, 1].map(|k| {
-            std::array::from_fn(|q| at[k] + part[k] * (2.0 * q as f64 + 1.0 - POINTS as f64))
-        });
+        let points: [[f64; POINTS]; 2] =
+            [0, 1].map(|k| std::array::from_fn(|q| at[k] + part[k] * (2.0 * q as f64 + 1.0 - POINTS as f64)));
         let phases = fringe.phases(&points, |[r, c]| self.phase[usize::from(gray[[r, c]])], self.shape);
         let mut sum = Complex64::ZERO;
-        let shares: [[[f64; 2]; POINTS]; 2] =
-            [0, 1].map(|k| points[k].map(|at| self.share(k, at, part[k])));
+        let shares: [[[f64; 2]; POINTS]; 2] = [0, 1].map(|k| points[k].map(|at| self.share(k, at, part[k])));
         for (q, [active_y, whole_y]) in shares[0].into_iter().enumerate() {
             for (p, [active_x, whole_x]) in shares[1].into_iter().enumerate() {
                 let (active, whole) = (active_y * active_x, whole_y * whole_x);
@@ -99,7 +97,8 @@ impl FineMask {
     /// The pixels that an interval meets, with the shares of the interval that lie in them. A cell is at most two pixels wide.
     fn overlaps(&self, axis: usize, at: f64, half: f64) -> [Overlap; 4] {
         let first = (at - half + 0.5).floor();
-        let share = |low: f64, high: f64| ((at + half).min(high) - (at - half).max(low)).max(0.0) / (2.0 * half);
+        let share =
+            |low: f64, high: f64| ((at + half).min(high) - (at - half).max(low)).max(0.0) / (2.0 * half);
         std::array::from_fn(|k| {
             let pixel = first + k as f64;
             if !(pixel >= 0.0 && pixel < self.shape[axis] as f64) {
@@ -185,8 +184,11 @@ impl Fringe {
                 let mut sum = 0.0;
                 for (i, wy) in rows.iter().enumerate() {
                     let r = pixel(middle_y, i, shape[0]);
-                    let line: f64 =
-                        cols.iter().enumerate().map(|(j, wx)| wx * phase([r, pixel(middle_x, j, shape[1])])).sum();
+                    let line: f64 = cols
+                        .iter()
+                        .enumerate()
+                        .map(|(j, wx)| wx * phase([r, pixel(middle_x, j, shape[1])]))
+                        .sum();
                     sum += wy * line;
                 }
                 out[q][p] = sum;
@@ -221,7 +223,8 @@ mod tests {
         let mut mean = Complex64::ZERO;
         for k in 0..9 {
             let (a, b) = ((k / 3) as f64 - 1.0, (k % 3) as f64 - 1.0);
-            mean += mask.transmission(&gray, [grid.y(r) + a * 10e-6 / 3.0, grid.x(c) + b * 20e-6 / 3.0]) / 9.0;
+            mean +=
+                mask.transmission(&gray, [grid.y(r) + a * 10e-6 / 3.0, grid.x(c) + b * 20e-6 / 3.0]) / 9.0;
         }
         let theta = TAU * f64::from(gray[[r, c]]) / 256.0;
         let expected = Complex64::from_polar(0.9, theta) + 0.1;

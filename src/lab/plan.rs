@@ -69,7 +69,13 @@ pub(super) fn frames(config: &SystemConfig, extent: Extent, uneven: bool, seed: 
         let block = BLOCKS[k / turns % BLOCKS.len()];
         let mut frame = new("fit", k + 1, Role::Fit);
         frame.distance = (k / turns % 3 == 2).then_some(nearer);
-        all.push(pattern(config, frame, &shown(k), &|shape, s| patterns::random_blocks(shape, block, s), mix(seed, k)));
+        all.push(pattern(
+            config,
+            frame,
+            &shown(k),
+            &|shape, s| patterns::random_blocks(shape, block, s),
+            mix(seed, k),
+        ));
     }
     for k in 0..extent.test {
         let of_test = mix(seed, 1_000_000 + k);
@@ -86,7 +92,13 @@ pub(super) fn frames(config: &SystemConfig, extent: Extent, uneven: bool, seed: 
             let mut frame = new("step", 4 * set + step + 1, Role::Fit);
             frame.reference = true;
             frame.set = Some(format!("steps-{}", set + 1));
-            all.push(pattern(config, frame, &shown(set), &|shape, s| patterns::random_blocks(shape, block, s), seed));
+            all.push(pattern(
+                config,
+                frame,
+                &shown(set),
+                &|shape, s| patterns::random_blocks(shape, block, s),
+                seed,
+            ));
         }
     }
     all.extend((0..DARK).map(|k| bare(new("dark", k + 1, Role::Background), Light::Dark)));

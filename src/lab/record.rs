@@ -16,7 +16,6 @@ use super::error::{LabError, wrong};
 use super::plan::{Extent, Light, Planned, frames};
 use super::truth::{FrameTruth, Truth};
 use super::{folder, truth};
-use crate::calibrate::Imperfections;
 use crate::io;
 use crate::measure::{CameraSheet, Measurement, MeasurementConfig, Shown};
 use crate::optics::Angle;
@@ -72,8 +71,8 @@ pub fn record(
     if !(1..=9).contains(&asked.fine) {
         return Err(wrong("--fine", asked.fine, "must be 1 to 9 points along a pixel"));
     }
+    check(asked)?;
     let mut truth = asked.truth.resolved(asked.system, asked.seed)?;
-    check(asked, &truth)?;
     let planned = match asked.plan {
         Some(plan) => folder::planned(plan, asked.system)?,
         None => frames(asked.system, asked.extent, truth.camera.uneven > 0.0, asked.seed),
@@ -130,10 +129,8 @@ pub fn record(
 }
 
 /// Refuses values that no twin could have either.
-fn check(asked: &Asked<'_>, truth: &Truth) -> Result<(), LabError> {
-    let imperfections =
-        Imperfections { seed: truth.imperfections.seed, ..truth.imperfections.clone() };
-    let system = SystemConfig { imperfections, ..asked.system.clone() };
+fn check(asked: &Asked<'_>) -> Result<(), LabError> {
+    let system = SystemConfig { imperfections: asked.truth.imperfections.clone(), ..asked.system.clone() };
     System::new(system, [1, 1], asked.seed)?;
     let a = asked.extent;
     let counts = [("--frames", a.fit), ("--test", a.test), ("--sweep", a.sweep), ("--transfer", a.transfer)];
@@ -201,11 +198,8 @@ fn render(
     let field = bench.field(&shown, distance.0)?;
     let seen = bench.seen().clone();
     let beam = one.frame.reference.then(|| wave(truth, system, step));
-    let mut light = Plane {
-        values: Array2::zeros(field.values.dim()),
-        pitch: field.pitch,
-        offset: field.offset,
-    };
+    let mut light =
+        Plane { values: Array2::zeros(field.values.dim()), pitch: field.pitch, offset: field.offset };
     for r in seen[0].clone() {
         for c in seen[1].clone() {
             let u = field.values[[r, c]] + beam.as_ref().map_or(Complex64::ZERO, |b| b(field.at(r, c)));

@@ -111,12 +111,7 @@ pub struct ReferenceBeam {
 
 impl Default for ReferenceBeam {
     fn default() -> Self {
-        Self {
-            amplitude: 1.0,
-            tilt: [Angle(0.0); 2],
-            radius: None,
-            step_error: Angle(10.0_f64.to_radians()),
-        }
+        Self { amplitude: 1.0, tilt: [Angle(0.0); 2], radius: None, step_error: Angle(10.0_f64.to_radians()) }
     }
 }
 
@@ -217,7 +212,11 @@ impl Truth {
         }
         let given = calibrate::resolve(&self.imperfections).map_err(crate::twin::ConfigError::from)?;
         if given.drift.is_some() {
-            return Err(wrong("imperfections.drift", "", "frames are of a bench that stands still; leave it out"));
+            return Err(wrong(
+                "imperfections.drift",
+                "",
+                "frames are of a bench that stands still; leave it out",
+            ));
         }
         let seed = given.seed.unwrap_or(seed);
         let mut layer = BTreeMap::new();
