@@ -7,6 +7,7 @@
 //! | [`cli`] | arguments, progress, exit codes; the only place that prints |
 //! | [`experiment`] | one file per kind of experiment: config in, run folder out |
 //! | [`report`] | the self-contained HTML report |
+//! | [`lab`] | the virtual laboratory: measurements of a hidden truth |
 //! | [`train`] | methods, optimisers, schedules, checkpoints |
 //! | [`calibrate`] | imperfections of a set-up and how they are drawn and injected |
 //! | [`measure`] | measured frames and what was shown when they were recorded |
@@ -24,6 +25,7 @@ pub mod device;
 pub mod engine;
 pub mod experiment;
 pub mod io;
+pub mod lab;
 pub mod measure;
 pub mod metrics;
 pub mod optics;

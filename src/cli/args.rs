@@ -107,6 +107,8 @@ pub(super) enum Command {
     },
     /// Write the final text of all GPU kernels
     Shaders(Shaders),
+    /// Record what a real bench with a hidden truth would have: frames, patterns, description
+    Lab(Lab),
 }
 
 /// `ffm train`.
@@ -464,6 +466,57 @@ pub(super) struct Shaders {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     pub(super) dump: PathBuf,
+}
+
+/// `ffm lab`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  ffm lab --truth hidden.toml --out bench\n  \
+    ffm lab experiment.toml --truth hidden.toml --out bench --frames 24 --reference 2 --seed 7 --json\n  \
+    ffm lab experiment.toml --truth hidden.toml --out bench --plan proposed    frames of a plan\n\n\
+    hidden.toml has, all optional: [imperfections] as an experiment has it (the experiment's own are not read: it is what\n\
+    everybody believes); [illumination] centre, waist; [camera] pixels, pitch, bits, full_well, read_noise, photons,\n\
+    electrons, offset, electrons_per_count, blur, nonlinearity, uneven, and [camera.registration] matrix, offset, distortion;\n\
+    [reference] amplitude, tilt, radius, step_error. The revealed truth is such a file, too, with every drawn number.\n\n\
+    JSON keys: dir, truth, frames, grid, saturated, response, seconds.")]
+pub(super) struct Lab {
+    /// Experiment file: the bench as it should be; without one: the embedded default experiment
+    pub(super) experiment: Option<PathBuf>,
+    /// What is really wrong with it
+    #[arg(long, value_name = "FILE")]
+    pub(super) truth: PathBuf,
+    /// Measurement folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Where the truth with every drawn number goes [default: `DIR-truth.toml`]
+    #[arg(long, value_name = "FILE")]
+    pub(super) reveal: Option<PathBuf>,
+    /// Record the frames that this measurement folder describes, in place of those below
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["frames", "test", "sweep", "transfer", "reference"])]
+    pub(super) plan: Option<PathBuf>,
+    /// Frames of random blocks to fit to, every third at another distance
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(super) frames: usize,
+    /// Frames of other patterns to test on [default: a quarter of --frames]
+    #[arg(long, value_name = "N")]
+    pub(super) test: Option<usize>,
+    /// Gray values of a binary grating, for the look-up table (0: none)
+    #[arg(long, value_name = "N", default_value_t = 33)]
+    pub(super) sweep: usize,
+    /// Pairs of evenly lit frames, for the photon-transfer curve (0: none)
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(super) transfer: usize,
+    /// Sets of four frames with a reference beam in unknown steps near 90 degrees
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) reference: usize,
+    /// Points along a modulator pixel on which light is computed, 1 to 9; odd numbers fit pixels best
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(super) fine: usize,
+    /// Seed of patterns, noise, and drawn wavefronts [default: that of the experiment]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Override a key of the experiment; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
 }
 
 #[cfg(test)]

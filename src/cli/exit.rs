@@ -6,6 +6,7 @@ use crate::data::DataError;
 use crate::engine::EngineError;
 use crate::experiment::{RunError, SettingsError};
 use crate::io::IoError;
+use crate::lab::LabError;
 use crate::measure::MeasureError;
 use crate::optics::OpticsError;
 use crate::report::ReportError;
@@ -53,6 +54,12 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = cause.downcast_ref::<ConfigError>() {
         return Some(config(e));
+    }
+    if let Some(e) = cause.downcast_ref::<LabError>() {
+        return Some(lab(e));
+    }
+    if let Some(e) = cause.downcast_ref::<MeasureError>() {
+        return Some(measure(e));
     }
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
@@ -114,6 +121,22 @@ fn engine(error: &EngineError) -> u8 {
         EngineError::Shape { .. } => DATA,
         EngineError::Length { .. } => USAGE,
         _ => DEVICE,
+    }
+}
+
+fn lab(error: &LabError) -> u8 {
+    match error {
+        LabError::Truth { .. } | LabError::Optics(_) => USAGE,
+        LabError::Config(e) => config(e),
+        LabError::Measure(e) => measure(e),
+        LabError::Io(e) => io(e),
+    }
+}
+
+fn measure(error: &MeasureError) -> u8 {
+    match error {
+        MeasureError::Io(e) => io(e),
+        MeasureError::Config { .. } | MeasureError::Frame { .. } => DATA,
     }
 }
 

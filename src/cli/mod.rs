@@ -8,6 +8,7 @@ mod data;
 mod devices;
 mod eval;
 mod exit;
+mod lab;
 mod measure;
 mod methods;
 mod progress;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Data { command } => data::data(&command, &common),
         Command::Measure { command } => measure::measure(&command, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
+        Command::Lab(args) => lab::lab(&args, &common),
     };
     match ended {
         Ok(code) => code,

@@ -110,6 +110,36 @@ pub fn random_wavefront(
     seed: u64,
     stream: u64,
 ) -> Result<Array2<f64>, OpticsError> {
+    let Draw { map, mean, scale, .. } = draw(grid, rms, terms, seed, stream)?;
+    Ok(map.mapv(|v| (v - mean) * scale))
+}
+
+/// The wavefront of [`random_wavefront`] as `(Noll index, rad rms)` terms over the enclosing circle, the piston first: the sum
+/// of the terms has the same values, to rounding.
+///
+/// # Errors
+/// As [`random_wavefront`].
+pub fn random_terms(
+    grid: &Grid,
+    rms: f64,
+    terms: usize,
+    seed: u64,
+    stream: u64,
+) -> Result<Vec<(usize, f64)>, OpticsError> {
+    let Draw { drawn, mean, scale, .. } = draw(grid, rms, terms, seed, stream)?;
+    let scaled = drawn.into_iter().map(|(j, c)| (j, c * scale));
+    Ok(std::iter::once((1, -mean * scale)).chain(scaled).collect())
+}
+
+/// Terms as drawn, their map, its mean, and the factor that gives it the rms asked for.
+struct Draw {
+    drawn: Vec<(usize, f64)>,
+    map: Array2<f64>,
+    mean: f64,
+    scale: f64,
+}
+
+fn draw(grid: &Grid, rms: f64, terms: usize, seed: u64, stream: u64) -> Result<Draw, OpticsError> {
     if terms < 4 {
         return Err(OpticsError::Zernike { index: terms, ordering: "highest Noll", first: 4 });
     }
@@ -125,7 +155,7 @@ pub fn random_wavefront(
     let mean = map.sum() / map.len() as f64;
     let spread = (map.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / map.len() as f64).sqrt();
     let scale = if spread > 0.0 { rms / spread } else { 0.0 };
-    Ok(map.mapv(|v| (v - mean) * scale))
+    Ok(Draw { drawn, map, mean, scale })
 }
 
 #[cfg(test)]
@@ -230,5 +260,8 @@ mod tests {
         assert_eq!(map, random_wavefront(&grid, 0.7, 28, 5, 1).unwrap());
         assert_ne!(map, random_wavefront(&grid, 0.7, 28, 5, 2).unwrap());
         assert!(random_wavefront(&grid, 0.7, 3, 5, 1).is_err());
+        let terms = random_terms(&grid, 0.7, 28, 5, 1).unwrap();
+        let summed = wavefront(&grid, enclosing_radius(&grid), &terms).unwrap();
+        assert!(map.iter().zip(&summed).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 }

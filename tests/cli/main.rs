@@ -6,6 +6,7 @@ mod checkpoints;
 mod fleet;
 mod images;
 mod interrupt;
+mod lab;
 mod masks;
 mod measure;
 mod methods;

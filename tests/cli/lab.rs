@@ -1,0 +1,55 @@
+//! `ffm lab`: a hidden truth in, a measurement folder out.
+
+use crate::support::{ffm, folder, text};
+
+const BENCH: &str =
+    "name = 'bench'\n[optics]\npixels = 32\nlayers = 1\npitch = '50 um'\ndistance = '0.2 m'\n";
+
+#[test]
+fn a_measurement_folder_is_written() {
+    let dir = folder();
+    std::fs::write(dir.path().join("bench.toml"), BENCH).expect("a file");
+    std::fs::write(dir.path().join("hidden.toml"), "[imperfections.all]\nshift = ['9 um', '0 um']\n")
+        .expect("a file");
+    let args = ["lab", "bench.toml", "--truth", "hidden.toml", "--out", "m"];
+    let few = ["--frames", "2", "--sweep", "3", "--transfer", "2", "--reference", "1", "--seed", "4"];
+    let ran = ffm(dir.path(), &[&args[..], &few, &["--json"]].concat()).done();
+    let told = ran.json();
+    assert_eq!(told["frames"], 2 + 1 + 4 + 4 + 3 + 4);
+    assert_eq!((&told["dir"], &told["truth"]), (&"m".into(), &"m-truth.toml".into()));
+    assert_eq!(ran.stderr, "");
+    let description = text(&dir.path().join("m/measurement.toml"));
+    for part in ["role = \"test\"", "role = \"sweep\"", "role = \"photon-transfer\"", "reference = true"] {
+        assert!(description.contains(part), "{part}");
+    }
+    assert!(!description.contains("9 um"), "the truth is not in the folder");
+    assert!(text(&dir.path().join("m-truth.toml")).contains("shift = [\"9 um\", \"0 m\"]"));
+    // The same again, of the folder's own frames.
+    let again =
+        ["lab", "bench.toml", "--truth", "m-truth.toml", "--out", "n", "--plan", "m", "--json", "--quiet"];
+    let ran = ffm(dir.path(), &again).done();
+    assert_eq!((ran.stdout.lines().count(), &ran.json()["frames"]), (1, &told["frames"]));
+}
+
+#[test]
+fn what_no_bench_can_have_is_refused() {
+    let dir = folder();
+    std::fs::write(dir.path().join("bench.toml"), BENCH).expect("a file");
+    let lab = |truth: &str, more: &[&str]| {
+        std::fs::write(dir.path().join("hidden.toml"), truth).expect("a file");
+        ffm(dir.path(), &[&["lab", "bench.toml", "--truth", "hidden.toml", "--out", "m"], more].concat())
+    };
+    lab("[camera]\nbit = 3", &[]).fails(2, &["hidden.toml", "camera.bit"]);
+    lab("[camera]\nbits = 30", &[]).fails(2, &["camera.bits = 30", "2 to 16"]);
+    lab("[camera]\nfull_well = -1.0", &[]).fails(2, &["camera.full_well = -1", "positive"]);
+    lab("[imperfections.all]\naxial = '-1 m'", &[]).fails(2, &["axial", "positive distance"]);
+    lab("[imperfections.layer.2]\nbits = 8", &[]).fails(2, &["imperfections.layer", "layers 1 to 1"]);
+    lab("[imperfections.drift]\nevery = 5", &[]).fails(2, &["drift", "stands still"]);
+    lab("", &["--fine", "12"]).fails(2, &["--fine = 12"]);
+    lab("", &["--plan", "none"]).fails(3, &["none/measurement.toml"]);
+    std::fs::create_dir(dir.path().join("other")).expect("a folder");
+    std::fs::write(dir.path().join("other/measurement.toml"), "[optics]\npixels = 64").expect("a file");
+    lab("", &["--plan", "other"]).fails(3, &["measurement.toml", "another bench"]);
+    ffm(dir.path(), &["lab", "--truth", "missing.toml", "--out", "m"]).fails(2, &["missing.toml"]);
+    lab("", &["--reveal", "other"]).fails(5, &["cannot write other"]);
+}
