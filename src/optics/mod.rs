@@ -13,6 +13,7 @@ pub mod zernike;
 
 pub use grid::Grid;
 pub use material::Material;
+pub(crate) use propagation::dft;
 pub use propagation::{Method, Propagation, propagate, reversed};
 pub use units::{Angle, Length};
 

@@ -14,6 +14,7 @@
 mod kernels;
 mod plain;
 
+pub(crate) use plain::dft;
 pub use plain::{propagate, reversed};
 
 use serde::{Deserialize, Serialize};

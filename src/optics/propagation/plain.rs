@@ -25,7 +25,7 @@ pub fn reversed(h: &Field) -> Field {
 }
 
 /// Unnormalised two-dimensional DFT in place.
-pub(super) fn dft(field: &mut Field, inverse: bool) {
+pub(crate) fn dft(field: &mut Field, inverse: bool) {
     let mut planner = FftPlanner::<f64>::new();
     for axis in [1, 0] {
         let n = field.len_of(Axis(axis));
