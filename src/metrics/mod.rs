@@ -4,12 +4,20 @@
 //! undefined for its input (the correlation of a constant, the overlap with a dark field) is an error, never NaN.
 
 mod classify;
+mod field;
+mod frame;
+#[cfg(test)]
+mod golden;
 mod image;
+mod shift;
 mod similarity;
 mod ssim;
 
 pub use classify::{Confusion, accuracy};
+pub use field::{FieldSimilarity, PHASE_RANGE, compare_fields};
+pub use frame::{FrameSimilarity, compare_frames};
 pub use image::{energy_ratio, nrmse, pearson, psnr};
+pub use shift::{UPSAMPLING, residual_shift};
 pub use similarity::{GradientCosine, cosine, gradient_cosine, overlap};
 pub use ssim::{K1, K2, SIGMA, Ssim, WINDOW, ssim, ssim_intensity};
 

@@ -19,7 +19,7 @@ pub const SIGMA: f64 = 1.5;
 /// The window is cut at this many standard deviations.
 const TRUNCATE: f64 = 3.5;
 /// Pixels on either side of the window's centre.
-const RADIUS: usize = (TRUNCATE * SIGMA + 0.5) as usize;
+pub(super) const RADIUS: usize = (TRUNCATE * SIGMA + 0.5) as usize;
 /// Side of the window, pixels.
 pub const WINDOW: usize = 2 * RADIUS + 1;
 /// Stabiliser of the luminance term.
@@ -83,6 +83,17 @@ fn unit_mean(image: ArrayView2<'_, f64>, what: &'static str) -> Result<Array2<f6
     let mean = image.sum() / image.len() as f64;
     if mean > 0.0 {
         Ok(image.mapv(|v| v / mean))
+    } else {
+        Err(MetricError::Degenerate { metric: "ssim", what: what.to_owned() })
+    }
+}
+
+/// The amplitude divided by its root mean square.
+pub(super) fn unit_rms(image: &Array2<f64>, what: &'static str) -> Result<Array2<f64>, MetricError> {
+    finite("ssim", what, image)?;
+    let rms = (image.iter().map(|v| v * v).sum::<f64>() / image.len() as f64).sqrt();
+    if rms > 0.0 {
+        Ok(image.mapv(|v| v / rms))
     } else {
         Err(MetricError::Degenerate { metric: "ssim", what: what.to_owned() })
     }
