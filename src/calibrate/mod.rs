@@ -7,5 +7,5 @@ mod preset;
 
 pub use drift::{Drift, Motion};
 pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};
-pub use imperfections::{Aberration, CameraConfig, Imperfections, LayerErrors};
+pub use imperfections::{Aberration, CameraConfig, Illumination, Imperfections, LayerErrors};
 pub use preset::{PresetError, resolve};
