@@ -227,7 +227,7 @@ fn camera(c: &CameraConfig) -> String {
 type Column = fn(&LayerErrors) -> Option<f64>;
 
 /// Every knob that has a number, with the unit it is shown in.
-const KNOBS: [(&str, &str, Column); 19] = [
+const KNOBS: [(&str, &str, Column); 22] = [
     ("lateral shift x", "µm", |e| e.shift.map(|s| s[0].0 * 1e6)),
     ("lateral shift y", "µm", |e| e.shift.map(|s| s[1].0 * 1e6)),
     ("axial error", "mm", |e| e.axial.map(|a| a.0 * 1e3)),
