@@ -58,9 +58,6 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(e) = cause.downcast_ref::<LabError>() {
         return Some(lab(e));
     }
-    if let Some(e) = cause.downcast_ref::<MeasureError>() {
-        return Some(measure(e));
-    }
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
     }
@@ -130,13 +127,6 @@ fn lab(error: &LabError) -> u8 {
         LabError::Config(e) => config(e),
         LabError::Measure(e) => measure(e),
         LabError::Io(e) => io(e),
-    }
-}
-
-fn measure(error: &MeasureError) -> u8 {
-    match error {
-        MeasureError::Io(e) => io(e),
-        MeasureError::Config { .. } | MeasureError::Frame { .. } => DATA,
     }
 }
 
