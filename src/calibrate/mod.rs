@@ -4,6 +4,7 @@ mod drift;
 mod file;
 mod imperfections;
 mod preset;
+pub mod response;
 
 pub use drift::{Drift, Motion};
 pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};

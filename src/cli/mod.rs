@@ -8,6 +8,7 @@ mod data;
 mod devices;
 mod eval;
 mod exit;
+mod export;
 mod lab;
 mod methods;
 mod progress;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Bits(args) => bits::bits(&args, &common),
         Command::Data { command } => data::data(&command, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
+        Command::Export(args) => export::export(&args, &common),
         Command::Lab(args) => lab::lab(&args, &common),
     };
     match ended {
