@@ -5,6 +5,7 @@ mod file;
 mod imperfections;
 pub mod predict;
 mod preset;
+pub mod response;
 
 pub use drift::{Drift, Motion};
 pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};

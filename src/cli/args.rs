@@ -63,6 +63,14 @@ fn threads() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(0..=1024)
 }
 
+/// A measured set-up in place of the assumed one.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Twin {
+    /// Calibration: its [imperfections] take the place of the experiment's
+    #[arg(long, value_name = "FILE")]
+    pub(super) calibration: Option<PathBuf>,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -109,13 +117,16 @@ pub(super) enum Command {
     Shaders(Shaders),
     /// Record what a real bench with a hidden truth would have: frames, patterns, description
     Lab(Lab),
+    /// Write the masks of a run as bitmaps for a modulator
+    Export(Export),
 }
 
 /// `ffm train`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ffm train\n  ffm train --set train.epochs=1 --set optics.layers=2\n  \
     ffm train examples/fashion_mnist.toml --out runs/fashion --json\n  \
-    ffm train --data path/to/folder --device gpu\n\n\
+    ffm train --data path/to/folder --device gpu\n  \
+    ffm train --calibration calibration.toml --set train.method=in-silico-calibrated\n\n\
     JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.trained, accuracy.ffm (with ffm), method, bench,\n\
     ssim (ideal_vs_twin, ideal_vs_ffm, measured_vs_ideal, measured_vs_calibrated), wavelengths, distances, drift (where there\n\
     are any),\n\
@@ -135,6 +146,9 @@ pub(super) struct Train {
     /// Check everything, print the resolved configuration, needed memory and device, and stop
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// A measured set-up in place of the assumed one.
+    #[command(flatten)]
+    pub(super) twin: Twin,
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,
@@ -164,6 +178,9 @@ pub(super) struct Compare {
     /// Folder of the study (default: `runs/compare-NAME`)
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// A measured set-up in place of the assumed one.
+    #[command(flatten)]
+    pub(super) twin: Twin,
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,
@@ -202,6 +219,9 @@ pub(super) struct Fig2 {
     /// Folder of the study (default: `runs/fig2-SCALE`)
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// A measured set-up in place of the assumed one.
+    #[command(flatten)]
+    pub(super) twin: Twin,
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,
@@ -229,14 +249,22 @@ pub(super) struct Resume {
 
 /// `ffm eval`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  ffm eval runs/fashion\n  ffm eval runs/fashion --data mnist --json\n\n\
-    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, samples, data, device, engine.")]
+#[command(after_help = "Examples:\n  ffm eval runs/fashion\n  ffm eval runs/fashion --data mnist --json\n  \
+    ffm eval runs/fashion --truth bench-truth.toml    the masks on the bench as it really is\n\n\
+    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, samples, data, bench (the file, or null), device,\n\
+    engine.")]
 pub(super) struct Eval {
     /// Run folder
     pub(super) run: PathBuf,
     /// Another data set than the run's
     #[arg(long, value_name = "NAME|DIR")]
     pub(super) data: Option<String>,
+    /// Test on the twin that a calibration describes, in place of the run's
+    #[arg(long, value_name = "FILE", conflicts_with = "truth")]
+    pub(super) calibration: Option<PathBuf>,
+    /// Test on another bench: a calibration, or the (hidden or revealed) truth of `ffm lab`
+    #[arg(long, value_name = "FILE")]
+    pub(super) truth: Option<PathBuf>,
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,
@@ -400,6 +428,9 @@ pub(super) struct Bits {
     /// Folder of the study (default: `runs/bits-NAME`); what is there is not done again
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// A measured set-up in place of the assumed one.
+    #[command(flatten)]
+    pub(super) twin: Twin,
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,
@@ -466,6 +497,73 @@ pub(super) struct Shaders {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     pub(super) dump: PathBuf,
+}
+
+/// `ffm export`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  ffm export runs/fashion --modulator meadowlark-1920x1200\n  \
+    ffm export runs/fashion --modulator meadowlark-1920x1152 --calibration calibration.toml --flatness WFC.bmp --flip x\n  \
+    ffm export runs/fashion --modulator 800x600 --lut phases.csv --format bmp --out slm\n\n\
+    Modulators: meadowlark-1920x1152 (9.2 um), meadowlark-1920x1200 (8 um), hamamatsu-x15213 (1272 x 1024, 12.5 um),\n\
+    holoeye-pluto (1920 x 1080, 8 um), holoeye-leto (1920 x 1080, 6.4 um), or WIDTHxHEIGHT.\n\
+    From the calibration: phase response (lut, or range and gamma) and modulator_aberration of each layer.\n\
+    JSON keys: modulator, pixels, stage, dir, layers (array of layer, files, corner, error_rms, error_max, unreached).")]
+pub(super) struct Export {
+    /// Run folder
+    pub(super) run: PathBuf,
+    /// The device, or its pixels as WIDTHxHEIGHT
+    #[arg(long, value_name = "NAME")]
+    pub(super) modulator: String,
+    /// Masks of which stage: in-silico or the run's method [default: the last there is]
+    #[arg(long, value_name = "STAGE")]
+    pub(super) stage: Option<String>,
+    /// Calibration: phase response and aberration of the modulator
+    #[arg(long, value_name = "FILE")]
+    pub(super) calibration: Option<PathBuf>,
+    /// Measured phase of gray values, radians: lines `gray,phase` or an .npy of 256; in place of the calibration's response
+    #[arg(long, value_name = "FILE")]
+    pub(super) lut: Option<PathBuf>,
+    /// The maker's correction, a bitmap of the device's size to be shown besides: 255 is 2 pi
+    #[arg(long, value_name = "FILE")]
+    pub(super) flatness: Option<PathBuf>,
+    /// Mirror, after turning
+    #[arg(long, value_enum, value_name = "x|y|xy")]
+    pub(super) flip: Option<Flip>,
+    /// Turn from +x towards +y, degrees
+    #[arg(long, default_value = "0", value_name = "DEGREES", value_parser = ["0", "90", "180", "270"])]
+    pub(super) rotate: String,
+    /// Panel pixel on which the middle of the network lies [default: the panel's middle]
+    #[arg(long, value_name = "COLUMN,ROW", value_delimiter = ',', num_args = 1)]
+    pub(super) centre: Option<Vec<usize>>,
+    /// Show masks of another pitch than the device's: every panel pixel takes the mask's value at its place
+    #[arg(long)]
+    pub(super) resample: bool,
+    /// Kind of bitmap
+    #[arg(long, value_enum, default_value = "png")]
+    pub(super) format: Bitmap,
+    /// Folder of the bitmaps (default: `RUN/export-MODULATOR`)
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// Mirrored in which directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Flip {
+    /// Columns run backwards
+    X,
+    /// Rows run backwards
+    Y,
+    /// Both
+    Xy,
+}
+
+/// Kind of bitmap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Bitmap {
+    /// 8-bit gray PNG
+    Png,
+    /// 8-bit gray BMP
+    Bmp,
 }
 
 /// `ffm lab`.

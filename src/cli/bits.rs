@@ -10,7 +10,8 @@ use crate::experiment::study::{Spread, run_folder};
 
 /// Compares masks rounded after training with masks trained with rounding.
 pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
-    let first = train::experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
+    let mut first = train::experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
+    train::calibrate(&mut first, &args.twin)?;
     first.train.validate()?;
     let mut engine = train::open(&first, &args.device, common)?;
     let folder = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/bits-{}", first.name)));

@@ -10,7 +10,8 @@ use crate::train::Method;
 
 /// Trains by several methods and compares.
 pub(super) fn compare(args: &Compare, common: &Common) -> anyhow::Result<ExitCode> {
-    let base = train::experiment(args.experiment.as_deref(), &args.set, None)?;
+    let mut base = train::experiment(args.experiment.as_deref(), &args.set, None)?;
+    train::calibrate(&mut base, &args.twin)?;
     let methods = methods(args.methods.as_deref())?;
     let seeds = args.seeds.clone().unwrap_or_else(|| vec![base.seed]);
     let contest = contest(&base, &methods, &seeds);

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::calibrate::CalibrationError;
 use crate::data::DataError;
+use crate::device::Misfit;
 use crate::engine::EngineError;
 use crate::experiment::{RunError, SettingsError};
 use crate::io::IoError;
@@ -57,6 +59,12 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = cause.downcast_ref::<LabError>() {
         return Some(lab(e));
+    }
+    if let Some(e) = cause.downcast_ref::<CalibrationError>() {
+        return Some(calibration(e));
+    }
+    if cause.is::<Misfit>() {
+        return Some(USAGE);
     }
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
@@ -127,6 +135,13 @@ fn lab(error: &LabError) -> u8 {
         LabError::Config(e) => config(e),
         LabError::Measure(e) => measure(e),
         LabError::Io(e) => io(e),
+    }
+}
+
+fn calibration(error: &CalibrationError) -> u8 {
+    match error {
+        CalibrationError::Settings(_) => USAGE,
+        CalibrationError::Io(e) => io(e),
     }
 }
 

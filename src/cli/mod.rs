@@ -8,6 +8,7 @@ mod data;
 mod devices;
 mod eval;
 mod exit;
+mod export;
 mod lab;
 mod measure;
 mod methods;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Data { command } => data::data(&command, &common),
         Command::Measure { command } => measure::measure(&command, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
+        Command::Export(args) => export::export(&args, &common),
         Command::Lab(args) => lab::lab(&args, &common),
     };
     match ended {

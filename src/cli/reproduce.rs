@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::args::{Common, Fig2, FigureScale, Reproduce};
-use super::study;
+use super::{study, train};
 use crate::experiment::study::{Scale, fig2, fig2_report, plan};
 
 /// Repeats a published experiment.
@@ -19,7 +19,10 @@ fn figure_2(args: &Fig2, common: &Common) -> anyhow::Result<ExitCode> {
         FigureScale::Small => Scale::Small,
         FigureScale::Paper => Scale::Paper,
     };
-    let plan = plan(scale, &args.layers, &args.seeds, &args.set)?;
+    let mut plan = plan(scale, &args.layers, &args.seeds, &args.set)?;
+    for entry in &mut plan.entries {
+        train::calibrate(&mut entry.experiment, &args.twin)?;
+    }
     let default = || PathBuf::from("runs").join(format!("fig2-{}", scale.name()));
     let folder = args.out.clone().unwrap_or_else(default);
     let Some(found) = study::run(&plan.entries, &folder, &args.device, common)? else {

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use sha2::{Digest, Sha256};
 
-use super::args::{Common, Device, Resume, Train};
+use super::args::{Common, Device, Resume, Train, Twin};
 use super::progress::Progress;
 use super::{exit, print, print_json, signal};
+use crate::calibrate::Calibration;
 use crate::data::DataSet;
 use crate::engine::{DeviceInfo, Engine, Program};
 use crate::experiment::classify::{Classification, Ended, classify, error_pass, start_state};
@@ -18,6 +19,7 @@ use crate::twin::{ConfigError, System};
 /// Trains, deploys, trains again, compares.
 pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let mut experiment = experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
+    calibrate(&mut experiment, &args.twin)?;
     experiment.train.validate()?;
     experiment.laboratory.validate()?;
     experiment.train.check_distance(experiment.optics.distance.0)?;
@@ -95,6 +97,14 @@ pub(super) fn experiment(
         source.clone_into(&mut experiment.data.source);
     }
     Ok(experiment)
+}
+
+/// Puts a calibration in place of the experiment's own imperfections, where one is given.
+pub(super) fn calibrate(experiment: &mut Experiment, twin: &Twin) -> anyhow::Result<()> {
+    if let Some(file) = &twin.calibration {
+        experiment.calibrate(&Calibration::read(file)?, &file.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// The compiled twin.

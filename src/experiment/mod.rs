@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bits;
+mod calibrated;
 pub mod classify;
 mod config;
 mod spectrum;

@@ -2,7 +2,9 @@
 
 mod bench;
 mod bits;
+mod calibration;
 mod checkpoints;
+mod export;
 mod fleet;
 mod images;
 mod interrupt;

@@ -64,7 +64,7 @@ fn kernels_are_written_out() {
 #[test]
 fn every_command_helps_with_examples() {
     let dir = folder();
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 13] = [
         &[],
         &["train"],
         &["resume"],
@@ -76,6 +76,8 @@ fn every_command_helps_with_examples() {
         &["data", "fetch"],
         &["data", "info"],
         &["shaders"],
+        &["lab"],
+        &["export"],
     ];
     for command in commands {
         let ran = ffm(dir.path(), &[command, &["--help"]].concat()).done();

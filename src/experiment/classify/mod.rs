@@ -13,7 +13,7 @@ mod summary;
 
 pub(crate) use files::best_name;
 pub use programs::error_pass;
-pub use retest::{Retested, retest};
+pub use retest::{Retested, retest, retest_elsewhere};
 pub(crate) use saved::{load_best, load_checkpoint};
 pub use stages::{Classification, Ended, Watch, classify};
 pub use starts::start_state;

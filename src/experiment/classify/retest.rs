@@ -66,6 +66,30 @@ pub fn retest(
     engine: &mut dyn Engine,
     dir: &RunDir,
 ) -> Result<Retested, RunError> {
+    tested(experiment, data, engine, dir, false)
+}
+
+/// Tests the masks of a run folder on another bench than they were trained on, which the experiment now has: exposures are set
+/// anew.
+///
+/// # Errors
+/// As [`retest`].
+pub fn retest_elsewhere(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &mut dyn Engine,
+    dir: &RunDir,
+) -> Result<Retested, RunError> {
+    tested(experiment, data, engine, dir, true)
+}
+
+fn tested(
+    experiment: &Experiment,
+    data: &DataSet,
+    engine: &mut dyn Engine,
+    dir: &RunDir,
+    elsewhere: bool,
+) -> Result<Retested, RunError> {
     let programs = Programs::compile(experiment, data.test.size, engine)?;
     experiment.check_test_data(data)?;
     // The images that exposures were measured with are those that were trained on.
@@ -91,6 +115,9 @@ pub fn retest(
     let deployed = deploy(engine, &programs.twin, &ideal.state, images, (test, labels), experiment)?;
     let on_twin = match programs.method {
         Method::InSilico | Method::InSilicoRobust | Method::InSilicoCalibrated => {
+            deploy(engine, &programs.twin, &ffm.state, images, (test, labels), experiment)?.evaluation
+        }
+        _ if elsewhere => {
             deploy(engine, &programs.twin, &ffm.state, images, (test, labels), experiment)?.evaluation
         }
         _ => {
