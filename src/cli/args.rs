@@ -98,6 +98,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Data,
     },
+    /// Compare frames with the twin or with other frames, or runs with one another
+    Report(Report),
     /// Write the final text of all GPU kernels
     Shaders(Shaders),
 }
@@ -423,6 +425,9 @@ pub(super) struct Shaders {
     #[arg(long, value_name = "DIR")]
     pub(super) dump: PathBuf,
 }
+
+mod report;
+pub(super) use report::Report;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ mod exit;
 mod methods;
 mod progress;
 mod propagate;
+mod report;
 mod reproduce;
 mod shaders;
 mod signal;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::bench(&args, &common),
         Command::Bits(args) => bits::bits(&args, &common),
         Command::Data { command } => data::data(&command, &common),
+        Command::Report(args) => report::report(&args, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
     };
     match ended {

@@ -10,6 +10,7 @@ mod masks;
 mod methods;
 mod propagate;
 mod recompute;
+mod report;
 mod settings;
 mod study;
 mod support;
