@@ -69,6 +69,41 @@ fn the_bench_differs_in_every_layer() {
 }
 
 #[test]
+fn light_falls_on_the_modulator_as_a_gaussian() {
+    let text =
+        "[imperfections.all]\nillumination = { centre = ['100 um', '0 um'], waist = ['500 um', '250 um'] }";
+    let p = twin(text, ErrorPass::Forward);
+    let factor = p.masks[0].factor.as_ref().unwrap();
+    // Four pixels of 25 um from the axis is the centre; ten and twenty further the amplitude is 1/e.
+    for ((row, col), expected) in
+        [((32, 36), 1.0), ((32, 56), (-1.0_f64).exp()), ((42, 36), (-1.0_f64).exp())]
+    {
+        assert!((factor[[row, col]] - expected).norm() < 1e-12, "{row} {col}: {}", factor[[row, col]]);
+    }
+    let edged = twin(&format!("{text}\nmodulator_edge = 0.5"), ErrorPass::Forward);
+    let both = edged.masks[0].factor.as_ref().unwrap()[[32, 0]];
+    assert!((both - 0.5 * factor[[32, 0]]).norm() < 1e-12, "the edge stays beside it");
+    let message = refusal(&text.replace("'250 um'", "'0 um'"));
+    assert!(message.contains("illumination.waist"), "{message}");
+}
+
+#[test]
+fn pixels_that_are_no_points_weaken_high_frequencies_alike_in_both_directions() {
+    let plain = twin("", ErrorPass::Transposed);
+    let p = twin("[imperfections.all]\naperture = 0.9", ErrorPass::Transposed);
+    assert_eq!(p.transfers.len(), 1, "an even factor is its own transpose");
+    let sinc =
+        |t: f64| if t == 0.0 { 1.0 } else { (std::f64::consts::PI * t).sin() / (std::f64::consts::PI * t) };
+    for (row, col, fy, fx) in [(0, 0, 0.0, 0.0), (0, 64, 0.0, 0.5), (32, 96, 0.25, 0.25)] {
+        let ratio = p.transfers[0][[row, col]] / plain.transfers[0][[row, col]];
+        assert!((ratio - sinc(0.9 * fy) * sinc(0.9 * fx)).norm() < 1e-12, "{row} {col}: {ratio}");
+    }
+    let points = twin("[imperfections.all]\naperture = 0.0", ErrorPass::Forward);
+    assert_eq!(points.transfers[0], plain.transfers[0], "bit for bit");
+    assert!(refusal("[imperfections.all]\naperture = 1.5").contains("aperture"));
+}
+
+#[test]
 fn a_shift_moves_the_light_and_its_transpose_moves_it_back() {
     let p = twin("[imperfections.all]\nshift = ['60 um', '-25 um']", ErrorPass::Transposed);
     assert_eq!(p.transfers.len(), 2);

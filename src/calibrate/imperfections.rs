@@ -77,6 +77,13 @@ pub struct LayerErrors {
     /// Amplitude at the middle of an edge, relative to the centre, falling like a Gaussian, on the modulator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modulator_edge: Option<f64>,
+    /// Gaussian light on the modulator; `source` and `modulator_edge` stay beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub illumination: Option<Illumination>,
+    /// Side of a pixel's active square in pitches, 0 to 1: light leaves an area and not a point, so that high spatial
+    /// frequencies are weaker. 0: a point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aperture: Option<f64>,
     /// Phase on the camera's side, pixel by pixel. One-sided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub camera_aberration: Option<Aberration>,
@@ -86,6 +93,21 @@ pub struct LayerErrors {
     /// Phase in the pupil (over spatial frequencies) between modulator and camera; its odd part is one-sided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pupil_aberration: Option<Aberration>,
+}
+
+/// Amplitude `exp(-(x - cx)^2 / wx^2 - (y - cy)^2 / wy^2)` over the modulator.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Illumination {
+    /// `[x, y]` of the centre, from the axis.
+    #[serde(default = "axis")]
+    pub centre: [Length; 2],
+    /// `[x, y]`: where the amplitude has fallen to 1/e.
+    pub waist: [Length; 2],
+}
+
+fn axis() -> [Length; 2] {
+    [Length(0.0); 2]
 }
 
 /// A wavefront error: given coefficients, or a smooth draw of a given rms.
@@ -172,6 +194,8 @@ impl LayerErrors {
             fill_factor,
             modulator_aberration,
             modulator_edge,
+            illumination,
+            aperture,
             camera_aberration,
             camera_edge,
             pupil_aberration

@@ -3,9 +3,11 @@
 mod drift;
 mod file;
 mod imperfections;
+pub mod predict;
 mod preset;
 
 pub use drift::{Drift, Motion};
 pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};
-pub use imperfections::{Aberration, CameraConfig, Imperfections, LayerErrors};
+pub use imperfections::{Aberration, CameraConfig, Illumination, Imperfections, LayerErrors};
+pub use predict::{PredictError, Prediction, Predictor};
 pub use preset::{PresetError, resolve};

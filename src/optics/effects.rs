@@ -1,6 +1,6 @@
-//! Imperfect propagation as changes of the transfer function: shifts and aberrations of the pupil.
+//! Imperfect propagation as changes of the transfer function: shifts, pixels that are no points, aberrations of the pupil.
 
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 
 use num_complex::Complex64;
 
@@ -20,6 +20,21 @@ pub fn shift(h: &mut Field, dy: f64, dx: f64, x: f64, y: f64) {
         let turns = frequency(c, cols, dx) * x + frequency(r, rows, dy) * y;
         *v *= Complex64::cis(-TAU * turns);
     }
+}
+
+/// Light that leaves squares of `side` pitches in place of points: `H sinc(side dx fx) sinc(side dy fy)`, the spectrum of the
+/// square relative to its value at frequency 0 (Goodman, *Introduction to Fourier Optics*, section 2.1); `sinc(t) = sin(pi t) / pi t`.
+pub fn pixel_aperture(h: &mut Field, side: f64) {
+    // In units of the pitch the frequencies of a DFT do not depend on the pitch.
+    let along = |n: usize| -> Vec<f64> { (0..n).map(|k| sinc(side * frequency(k, n, 1.0))).collect() };
+    let (rows, cols) = h.dim();
+    let (y, x) = (along(rows), along(cols));
+    h.indexed_iter_mut().for_each(|((r, c), v)| *v *= y[r] * x[c]);
+}
+
+/// `sin(pi t) / (pi t)`.
+pub(crate) fn sinc(t: f64) -> f64 {
+    if t == 0.0 { 1.0 } else { (PI * t).sin() / (PI * t) }
 }
 
 /// Multiplies by `exp(i psi(f))`, `psi` a sum of Zernike polynomials (Noll index, rad rms) over the disc of the highest

@@ -219,7 +219,7 @@ impl System {
         })
     }
 
-    fn padded(&self, lengths: Lengths<'_>) -> Result<[usize; 2], ConfigError> {
+    pub(super) fn padded(&self, lengths: Lengths<'_>) -> Result<[usize; 2], ConfigError> {
         let padding = self.config.optics.padding;
         let one = |n: usize| -> Result<usize, ConfigError> {
             let wanted = (n as f64 * padding).ceil() as usize;

@@ -30,6 +30,8 @@ pub(super) struct Shelf<'a> {
 struct TransferKey {
     distance: f64,
     shift: [f64; 2],
+    /// Side of the square that a pixel's light leaves, pitches.
+    aperture: f64,
     pupil: Vec<(usize, f64)>,
     transposed: bool,
     /// Tells apart what must not be shared; 0 where sharing is right.
@@ -54,6 +56,7 @@ impl<'a> Shelf<'a> {
         let key = TransferKey {
             distance: distance + e.axial.map_or(0.0, |a| a.0),
             shift: e.shift.map_or([0.0; 2], |s| s.map(|l| l.0)),
+            aperture: e.aperture.unwrap_or(0.0),
             pupil: self.pupil(e, layer)?,
             transposed: false,
             place: here,
@@ -103,6 +106,7 @@ impl<'a> Shelf<'a> {
                 let ideal = TransferKey {
                     distance,
                     shift: [0.0; 2],
+                    aperture: 0.0,
                     pupil: Vec::new(),
                     transposed: false,
                     place: back,
@@ -146,6 +150,9 @@ impl<'a> Shelf<'a> {
         let (mut h, _) = self.system.space(key.distance).transfer(self.padded, dy, dx)?;
         if key.shift != [0.0; 2] {
             effects::shift(&mut h, dy, dx, key.shift[0], key.shift[1]);
+        }
+        if key.aperture != 0.0 {
+            effects::pixel_aperture(&mut h, key.aperture);
         }
         effects::pupil_aberration(&mut h, dy, dx, &key.pupil)?;
         if key.transposed {

@@ -27,6 +27,17 @@ pub(super) fn check(e: &LayerErrors, number: usize, grid: &Grid, distance: f64) 
     if let Some(angle) = e.tilt.and_then(|t| t.into_iter().find(|a| !(0.0..FRAC_PI_2).contains(&a.0.abs()))) {
         return Err(value(key("tilt (rad)"), angle.0, "must be less than a quarter turn to either side"));
     }
+    if let Some(light) = &e.illumination {
+        if let Some(waist) = light.waist.into_iter().find(|w| !(w.0.is_finite() && w.0 > 0.0)) {
+            return Err(value(key("illumination.waist (m)"), waist.0, "must be a positive length"));
+        }
+        if let Some(centre) = light.centre.into_iter().find(|c| !c.0.is_finite()) {
+            return Err(value(key("illumination.centre (m)"), centre.0, "must be finite"));
+        }
+    }
+    if let Some(side) = e.aperture.filter(|a| !(0.0..=1.0).contains(a)) {
+        return Err(value(key("aperture"), side, "must be 0 (points) to 1 pitch"));
+    }
     let sides = [
         ("modulator_aberration", &e.modulator_aberration),
         ("camera_aberration", &e.camera_aberration),

@@ -25,11 +25,12 @@ fn needed(config: &SystemConfig, padded: [usize; 2], layers: &[LayerErrors]) -> 
     let mut spaces = Vec::new();
     let mut factors = 1;
     for e in layers {
-        let space = (e.axial, e.shift, e.pupil_aberration.as_ref());
+        let space = (e.axial, e.shift, e.pupil_aberration.as_ref(), e.aperture);
         if !spaces.contains(&space) {
             spaces.push(space);
         }
-        factors += u64::from(e.modulator_aberration.is_some() || e.modulator_edge.is_some());
+        let lit = e.illumination.is_some() || e.modulator_edge.is_some();
+        factors += u64::from(e.modulator_aberration.is_some() || lit);
         factors += u64::from(e.camera_aberration.is_some() || e.camera_edge.is_some());
     }
     // One command and its two moments, single precision.

@@ -13,6 +13,7 @@ mod masks;
 mod memory;
 mod modulator;
 mod pair;
+mod pieces;
 mod system;
 
 pub use activation::ActivationConfig;
@@ -26,4 +27,5 @@ pub use errors::ConfigError;
 pub use loss::LossConfig;
 pub use masks::{LayerMask, MasksConfig};
 pub use pair::Pair;
+pub use pieces::LayerParts;
 pub use system::System;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use num_complex::Complex64;
 
 use super::errors::{ConfigError, value};
-use crate::calibrate::{Aberration, LayerErrors};
+use crate::calibrate::{Aberration, Illumination, LayerErrors};
 use crate::engine::{Affine, Modulator};
 use crate::optics::{Field, Grid, effects, zernike};
 
@@ -156,11 +156,24 @@ fn factor(
     draw: Draw,
 ) -> Result<Option<Arc<Field>>, ConfigError> {
     let mut factor = side(e.modulator_aberration.as_ref(), e.modulator_edge, grid, draw, Kind::Modulator)?;
+    if let Some(light) = &e.illumination {
+        let amplitude = illumination(light, grid);
+        factor = Some(factor.map_or(amplitude.clone(), |f| f * &amplitude));
+    }
     if let Some([x, y]) = e.tilt.filter(|t| t.iter().any(|a| a.0 != 0.0)) {
         let tilt = effects::tilt(grid, wavelength, x.0, y.0);
         factor = Some(factor.map_or(tilt.clone(), |f| f * &tilt));
     }
     Ok(factor.map(Arc::new))
+}
+
+/// Amplitude of a Gaussian beam over the modulator.
+fn illumination(light: &Illumination, grid: &Grid) -> Field {
+    let ([cx, cy], [wx, wy]) = (light.centre.map(|l| l.0), light.waist.map(|l| l.0));
+    Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
+        let (y, x) = ((grid.y(r) - cy) / wy, (grid.x(c) - cx) / wx);
+        Complex64::new((-(x * x + y * y)).exp(), 0.0)
+    })
 }
 
 /// Phase and amplitude over pixels of one side of a layer; `None` where it is perfect.

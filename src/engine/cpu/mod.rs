@@ -32,6 +32,7 @@ use crate::device::noise::step_key;
 use crate::optics::Field;
 use loaded::{Loaded, SLOTS, Slot, Workspace};
 use modulator::Spare;
+pub use modulator::mask;
 pub use real::Real;
 use state::Arrays;
 

@@ -1,5 +1,6 @@
 //! From commanded phases to complex masks: the response of [`Modulator`], once per update.
 
+use ndarray::Array2;
 use num_complex::Complex;
 use num_traits::Zero;
 use rayon::prelude::*;
@@ -7,6 +8,7 @@ use rayon::prelude::*;
 use super::buffer::{Buffer, Layout, by_lanes};
 use super::real::{Real, wide};
 use crate::engine::{Affine, Modulator};
+use crate::optics::Field;
 
 /// A modulator in the engine's precision.
 pub(super) struct Response<T> {
@@ -50,6 +52,18 @@ impl<T: Real> Spare<T> {
         let complex = if m.resample.is_some() { arrays * pixels } else { 0 };
         real * size_of::<T>() + complex * size_of::<Complex<T>>()
     }
+}
+
+/// The complex mask of a phase modulator with these commands (radians), in `f64`.
+pub fn mask(m: &Modulator, commands: &Array2<f32>) -> Field {
+    let (rows, cols) = commands.dim();
+    let layout = Layout { rows, cols, lanes: 1 };
+    let response = Response::<f64>::new(m, layout);
+    let mut spare = Spare::new(&response, rows * cols);
+    let mut out = Buffer::zeros(2 * layout.pixels());
+    let phases: Vec<f32> = commands.iter().copied().collect();
+    response.apply(&phases, layout, &mut out, &mut spare);
+    layout.field(&out)
 }
 
 impl<T: Real> Response<T> {

@@ -227,7 +227,7 @@ fn camera(c: &CameraConfig) -> String {
 type Column = fn(&LayerErrors) -> Option<f64>;
 
 /// Every knob that has a number, with the unit it is shown in.
-const KNOBS: [(&str, &str, Column); 19] = [
+const KNOBS: [(&str, &str, Column); 22] = [
     ("lateral shift x", "µm", |e| e.shift.map(|s| s[0].0 * 1e6)),
     ("lateral shift y", "µm", |e| e.shift.map(|s| s[1].0 * 1e6)),
     ("axial error", "mm", |e| e.axial.map(|a| a.0 * 1e3)),
@@ -243,6 +243,9 @@ const KNOBS: [(&str, &str, Column); 19] = [
     ("fill factor", "", |e| e.fill_factor),
     ("modulator aberration", "rad rms", |e| e.modulator_aberration.as_ref().map(total_rms)),
     ("modulator edge amplitude", "", |e| e.modulator_edge),
+    ("illumination waist x", "mm", |e| e.illumination.map(|l| l.waist[0].0 * 1e3)),
+    ("illumination waist y", "mm", |e| e.illumination.map(|l| l.waist[1].0 * 1e3)),
+    ("pixel aperture", "pitch", |e| e.aperture),
     ("camera aberration", "rad rms", |e| e.camera_aberration.as_ref().map(total_rms)),
     ("camera edge amplitude", "", |e| e.camera_edge),
     ("pupil aberration", "rad rms", |e| e.pupil_aberration.as_ref().map(total_rms)),

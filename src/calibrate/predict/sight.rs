@@ -1,0 +1,316 @@
+//! From a field on the twin's grid to camera pixels: intensity without aliasing, mean over a pixel, smoothing, sampling.
+//!
+//! 1. The field is interpolated to half its pitch (windowed sinc), because its intensity has twice its bandwidth.
+//! 2. The intensity is convolved with pixel and blur, whose product `sinc(w f) exp(-2 pi^2 s^2 f^2)` is made in frequency and
+//!    is therefore smooth in pixel size `w` and blur `s`.
+//! 3. Every camera pixel reads the result where [`Registration::map`] says that it looks (windowed sinc again).
+
+use std::f64::consts::{PI, TAU};
+
+use ndarray::{Array2, Axis};
+use num_complex::Complex32;
+use rayon::prelude::*;
+
+use crate::calibrate::Registration;
+use crate::measure::CameraSheet;
+use crate::optics::{Field, Grid, effects::sinc};
+
+/// Neighbours on either side from which a value between two pixels is interpolated.
+const REACH: usize = 12;
+/// Neighbours on either side when the smoothed intensity is sampled.
+const NEAR: usize = 3;
+/// Interpolation weights are tabulated at so many places between two pixels, linear in between.
+const TABLE: usize = 512;
+
+/// A field at half the pitch, row-major; pixel `(2 r, 2 c)` is the field's `(r, c)`.
+pub(crate) struct Fine {
+    values: Vec<Complex32>,
+    cols: usize,
+}
+
+/// How a camera sees the last plane of a twin.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    grid: Grid,
+    shape: [usize; 2],
+    pitch: [f64; 2],
+    registration: Registration,
+    /// Pixel and blur along y and x: weights of the centre and of the pixels to either side, at half the pitch.
+    kernels: [Vec<f32>; 2],
+    /// Interpolation half-way between pixels.
+    halves: Vec<f32>,
+    /// Weights of the `2 NEAR` pixels around a place, for `TABLE + 1` places.
+    table: Vec<[f32; 2 * NEAR]>,
+}
+
+impl Sight {
+    /// `variance`: of the blur, camera pixels squared.
+    pub(crate) fn new(grid: &Grid, camera: &CameraSheet, registration: Registration, variance: f64) -> Self {
+        let pitch = camera.pitch.both().map(|l| l.0);
+        let m = registration.matrix;
+        let half = [0.5 * grid.dy, 0.5 * grid.dx];
+        // A pixel's size where it looks, in half pitches; its turn does not matter for so small a square.
+        let kernel = |k: usize| {
+            let width = pitch[k] * m[0][k].hypot(m[1][k]) / half[k];
+            smoothing(width, variance * width * width)
+        };
+        Self {
+            grid: *grid,
+            shape: camera.pixels.both(),
+            pitch,
+            registration,
+            kernels: [kernel(0), kernel(1)],
+            halves: halves(),
+            table: (0..=TABLE).map(|k| near(k as f64 / TABLE as f64)).collect(),
+        }
+    }
+
+    /// Camera pixels, `[rows, cols]`.
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// The place, rows and columns of the half-pitch grid, that a camera pixel looks at.
+    fn place(&self, r: usize, c: usize) -> [f64; 2] {
+        let q = [
+            (r as f64 - (self.shape[0] / 2) as f64) * self.pitch[0],
+            (c as f64 - (self.shape[1] / 2) as f64) * self.pitch[1],
+        ];
+        let p = self.registration.map(q);
+        let centre = [2 * (self.grid.rows / 2), 2 * (self.grid.cols / 2)].map(|n| n as f64);
+        [p[0] / (0.5 * self.grid.dy) + centre[0], p[1] / (0.5 * self.grid.dx) + centre[1]]
+    }
+
+    /// Camera pixels whose light is all of the twin's grid: where a twin knows what they see.
+    pub(crate) fn inside(&self) -> Array2<bool> {
+        let margin = [0, 1].map(|k| (self.kernels[k].len() + NEAR + REACH) as f64);
+        let last = [2 * self.grid.rows, 2 * self.grid.cols].map(|n| n as f64 - 1.0);
+        Array2::from_shape_fn((self.shape[0], self.shape[1]), |(r, c)| {
+            let p = self.place(r, c);
+            (0..2).all(|k| p[k] >= margin[k] && p[k] <= last[k] - margin[k])
+        })
+    }
+
+    /// The field at half its pitch.
+    pub(crate) fn fine(&self, field: &Field) -> Fine {
+        let (rows, cols) = field.dim();
+        let wide = 2 * cols;
+        let mut along = vec![Complex32::default(); rows * wide];
+        along.par_chunks_mut(wide).zip(field.axis_iter(Axis(0)).into_par_iter()).for_each(|(to, from)| {
+            let mut row = vec![Complex32::default(); cols + 2 * REACH];
+            for (v, u) in row[REACH..].iter_mut().zip(from) {
+                *v = Complex32::new(u.re as f32, u.im as f32);
+            }
+            for c in 0..cols {
+                to[2 * c] = row[REACH + c];
+                let pairs = self.halves.iter().enumerate();
+                to[2 * c + 1] = pairs.map(|(k, w)| (row[REACH + c - k] + row[REACH + c + 1 + k]) * *w).sum();
+            }
+        });
+        let mut values = vec![Complex32::default(); 2 * rows * wide];
+        let line = |r: isize| {
+            let inside = r >= 0 && (r as usize) < rows;
+            inside.then(|| &along[r as usize * wide..(r as usize + 1) * wide])
+        };
+        values.par_chunks_mut(wide).enumerate().for_each(|(r, to)| {
+            let from = (r / 2) as isize;
+            if r % 2 == 0 {
+                to.copy_from_slice(&along[r / 2 * wide..(r / 2 + 1) * wide]);
+                return;
+            }
+            for (k, w) in (0..).zip(&self.halves) {
+                for row in [line(from - k), line(from + 1 + k)].into_iter().flatten() {
+                    to.iter_mut().zip(row).for_each(|(to, v)| *to += *v * *w);
+                }
+            }
+        });
+        Fine { values, cols: wide }
+    }
+
+    /// What the camera's pixels see of `|U|^2`.
+    pub(crate) fn intensity(&self, u: &Fine) -> Array2<f64> {
+        self.see(u, |row, to| {
+            let values = &u.values[row * u.cols..(row + 1) * u.cols];
+            to.iter_mut().zip(values).for_each(|(to, v)| *to = v.norm_sqr());
+        })
+    }
+
+    /// What they see of its change `2 Re(U* dU)`.
+    pub(crate) fn change(&self, u: &Fine, du: &Fine) -> Array2<f64> {
+        self.see(u, |row, to| {
+            let part = row * u.cols..(row + 1) * u.cols;
+            let pairs = u.values[part.clone()].iter().zip(&du.values[part]);
+            to.iter_mut().zip(pairs).for_each(|(to, (v, d))| *to = 2.0 * (v.re * d.re + v.im * d.im));
+        })
+    }
+
+    /// Smooths and samples an image whose rows at half the pitch `fill` writes.
+    fn see(&self, like: &Fine, fill: impl Fn(usize, &mut [f32]) + Sync) -> Array2<f64> {
+        let cols = like.cols;
+        let rows = like.values.len() / cols;
+        let mut along = vec![0.0_f32; rows * cols];
+        let radius = self.kernels[1].len() - 1;
+        along.par_chunks_mut(cols).enumerate().for_each(|(r, to)| {
+            let mut row = vec![0.0_f32; cols + 2 * radius];
+            fill(r, &mut row[radius..radius + cols]);
+            for (k, w) in self.kernels[1].iter().enumerate() {
+                let (left, right) = (&row[radius - k..][..cols], &row[radius + k..][..cols]);
+                let w = if k == 0 { 0.5 * w } else { *w };
+                to.iter_mut().zip(left.iter().zip(right)).for_each(|(to, (a, b))| *to += w * (a + b));
+            }
+        });
+        let mut smooth = vec![0.0_f32; rows * cols];
+        smooth.par_chunks_mut(cols).enumerate().for_each(|(r, to)| {
+            for (k, w) in self.kernels[0].iter().enumerate() {
+                let mut add = |from: usize| {
+                    let row = &along[from * cols..(from + 1) * cols];
+                    to.iter_mut().zip(row).for_each(|(to, v)| *to += *w * *v);
+                };
+                if r + k < rows {
+                    add(r + k);
+                }
+                if k > 0 && r >= k {
+                    add(r - k);
+                }
+            }
+        });
+        let mut seen = Array2::zeros((self.shape[0], self.shape[1]));
+        seen.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(r, mut to)| {
+            for (c, to) in to.iter_mut().enumerate() {
+                *to = f64::from(self.sample(&smooth, [rows, cols], self.place(r, c)));
+            }
+        });
+        seen
+    }
+
+    /// The value at a place between pixels; zero outside.
+    fn sample(&self, from: &[f32], shape: [usize; 2], place: [f64; 2]) -> f32 {
+        let first = place.map(|p| p.floor() - (NEAR as f64 - 1.0));
+        let inside = |k: usize| first[k] >= 0.0 && first[k] + 2.0 * NEAR as f64 <= shape[k] as f64;
+        if !(inside(0) && inside(1)) {
+            return 0.0;
+        }
+        let [wy, wx] = place.map(|p| self.weights(p - p.floor()));
+        let (r, c) = (first[0] as usize, first[1] as usize);
+        let row = |k: usize| -> f32 {
+            let at = (r + k) * shape[1] + c;
+            from[at..at + 2 * NEAR].iter().zip(&wx).map(|(v, w)| v * w).sum()
+        };
+        (0..2 * NEAR).map(|k| wy[k] * row(k)).sum()
+    }
+
+    fn weights(&self, part: f64) -> [f32; 2 * NEAR] {
+        let at = part * TABLE as f64;
+        let k = (at as usize).min(TABLE - 1);
+        let t = (at - k as f64) as f32;
+        let (a, b) = (&self.table[k], &self.table[k + 1]);
+        std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t)
+    }
+}
+
+/// Kaiser's window (Kaiser & Schafer, IEEE Trans. ASSP 28, 105 (1980)) at `t` in -1..1.
+fn kaiser(t: f64, beta: f64) -> f64 {
+    let bessel = |x: f64| {
+        let term = |(term, sum): (f64, f64), k: i32| {
+            let next = term * (0.5 * x / f64::from(k)).powi(2);
+            (next, sum + next)
+        };
+        (1..40).fold((1.0, 1.0), term).1
+    };
+    bessel(beta * (1.0 - t * t).max(0.0).sqrt()) / bessel(beta)
+}
+
+/// Weights of the neighbours at distances 1/2, 3/2, ... (either side alike), sum 1.
+fn halves() -> Vec<f32> {
+    let raw: Vec<f64> = (0..REACH)
+        .map(|k| {
+            let d = k as f64 + 0.5;
+            sinc(d) * kaiser(d / REACH as f64, 5.0)
+        })
+        .collect();
+    let total = 2.0 * raw.iter().sum::<f64>();
+    raw.into_iter().map(|w| (w / total) as f32).collect()
+}
+
+/// Weights of the pixels `1 - NEAR ..= NEAR` around a place `part` behind pixel 0, sum 1.
+fn near(part: f64) -> [f32; 2 * NEAR] {
+    let raw: [f64; 2 * NEAR] = std::array::from_fn(|i| {
+        let d = i as f64 - (NEAR as f64 - 1.0) - part;
+        sinc(d) * kaiser(d / NEAR as f64, 4.5)
+    });
+    let total: f64 = raw.iter().sum();
+    raw.map(|w| (w / total) as f32)
+}
+
+/// Centre and one side of the kernel with the spectrum `sinc(width f) exp(-2 pi^2 variance f^2)`, sum 1.
+fn smoothing(width: f64, variance: f64) -> Vec<f32> {
+    const STEPS: usize = 512;
+    let radius = (0.5 * width + 4.0 * variance.sqrt()).ceil() as usize + 4;
+    let spectrum = |f: f64| sinc(width * f) * (-2.0 * PI * PI * variance * f * f).exp();
+    let raw: Vec<f64> = (0..=radius)
+        .map(|k| {
+            let each = (0..STEPS).map(|i| (i as f64 + 0.5) / (2 * STEPS) as f64);
+            each.map(|f| spectrum(f) * (TAU * k as f64 * f).cos()).sum::<f64>() / STEPS as f64
+        })
+        .collect();
+    let total = raw[0] + 2.0 * raw[1..].iter().sum::<f64>();
+    raw.into_iter().map(|w| (w / total) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optics::Length;
+    use crate::twin::Pair;
+    use num_complex::Complex64;
+
+    fn camera(pixels: usize, pitch: f64) -> CameraSheet {
+        CameraSheet { pixels: Pair::One(pixels), pitch: Pair::One(Length(pitch)), ..CameraSheet::default() }
+    }
+
+    /// Two plane waves make fringes of a known pixel mean: `2 + 2 sinc(f p) cos(2 pi f x)`.
+    #[test]
+    fn fringes_finer_than_the_grid_are_seen_as_pixels_average_them() {
+        let grid = Grid::square(96, 10e-6).unwrap();
+        // 0.36 of a cycle per pixel in either direction: the fringe has 0.72, beyond the grid's Nyquist frequency.
+        let f = 0.36 / grid.dx;
+        let wave = |s: f64, x: f64| Complex64::cis(s * TAU * f * x);
+        let field = Field::from_shape_fn((96, 96), |(_, c)| wave(1.0, grid.x(c)) + wave(-1.0, grid.x(c)));
+        let (pitch, blur) = (6e-6, 0.2);
+        let registration = Registration { offset: [1.3e-6, 2.7e-6], ..Registration::default() };
+        let sight = Sight::new(&grid, &camera(40, pitch), registration, blur * blur);
+        let seen = sight.intensity(&sight.fine(&field));
+        let damp = sinc(2.0 * f * pitch) * (-2.0 * (PI * 2.0 * f * blur * pitch).powi(2)).exp();
+        let mut tested = 0;
+        for ((r, c), &value) in seen.indexed_iter().filter(|(at, _)| sight.inside()[*at]) {
+            let x = (c as f64 - 20.0) * pitch + 2.7e-6;
+            let expected = 2.0 + 2.0 * damp * (2.0 * TAU * f * x).cos();
+            assert!((value - expected).abs() < 0.01, "{r} {c}: {value} {expected}");
+            tested += 1;
+        }
+        assert!(tested > 200, "{tested}");
+    }
+
+    #[test]
+    fn pixels_look_where_the_registration_says() {
+        let grid = Grid::square(64, 10e-6).unwrap();
+        let spot = |y: f64, x: f64| {
+            let d = |p: f64, q: f64| (p - q) / 40e-6;
+            Field::from_shape_fn((64, 64), |(r, c)| {
+                Complex64::new((-d(grid.y(r), y).powi(2) - d(grid.x(c), x).powi(2)).exp(), 0.0)
+            })
+        };
+        let registration = Registration {
+            matrix: [[0.0, 1.0], [-1.0, 0.0]],
+            offset: [20e-6, -30e-6],
+            ..Registration::default()
+        };
+        let sight = Sight::new(&grid, &camera(32, 10e-6), registration, 0.0);
+        // Camera pixel q = (50 um, 40 um) looks at (40 + 20, -50 - 30) um.
+        let seen = sight.intensity(&sight.fine(&spot(60e-6, -80e-6)));
+        let best = seen.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+        assert_eq!(best, (16 + 5, 16 + 4));
+        let zero = sight.change(&sight.fine(&spot(0.0, 0.0)), &sight.fine(&Field::zeros((64, 64))));
+        assert!(zero.iter().all(|v| *v == 0.0));
+    }
+}

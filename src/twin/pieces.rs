@@ -1,0 +1,46 @@
+//! The parts of one layer by themselves, for what looks at a light path piece by piece.
+
+use std::sync::Arc;
+
+use super::compile::{ErrorPass, Lengths};
+use super::errors::ConfigError;
+use super::hops::Shelf;
+use super::modulator::{self, Draw};
+use super::system::System;
+use crate::engine::Modulator;
+use crate::optics::Field;
+
+/// What light meets in one layer (from 1) of the imperfect system, in this order.
+#[derive(Clone, Debug)]
+pub struct LayerParts {
+    /// From commands to the complex mask.
+    pub modulator: Modulator,
+    /// `H[fy, fx]` on the padded grid, DFT order.
+    pub transfer: Arc<Field>,
+    /// Factor on the camera's side; `None`: 1.
+    pub after: Option<Arc<Field>>,
+}
+
+impl System {
+    /// The lengths `[rows, cols]` of the transforms.
+    ///
+    /// # Errors
+    /// No transform of the length needed.
+    pub fn padded_lengths(&self, lengths: Lengths<'_>) -> Result<[usize; 2], ConfigError> {
+        self.padded(lengths)
+    }
+
+    /// A layer (from 1), as [`System::compile_twin`] has it at bench step 0.
+    ///
+    /// # Errors
+    /// As [`System::compile_twin`].
+    pub fn parts(&self, layer: usize, padded: [usize; 2]) -> Result<LayerParts, ConfigError> {
+        let e = self.errors_of(layer);
+        let draw = Draw { seed: self.seed, layer };
+        let wavelength = self.config.optics.wavelength.0 / self.config.optics.index;
+        let modulator = modulator::modulator(&e, &self.grid, wavelength, draw)?.scaled(self.phase_scale);
+        let mut shelf = Shelf::new(self, (self.seed, false), padded);
+        let hop = shelf.hop(&e, self.distances[layer - 1], layer, ErrorPass::Forward)?;
+        Ok(LayerParts { modulator, transfer: shelf.transfers[hop.transfer].clone(), after: hop.after })
+    }
+}
