@@ -113,6 +113,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Measure,
     },
+    /// Compare frames with the twin or with other frames, or runs with one another
+    Report(Report),
     /// Write the final text of all GPU kernels
     Shaders(Shaders),
     /// Record what a real bench with a hidden truth would have: frames, patterns, description
@@ -616,6 +618,8 @@ pub(super) struct Lab {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
 }
+mod report;
+pub(super) use report::Report;
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ mod measure;
 mod methods;
 mod progress;
 mod propagate;
+mod report;
 mod reproduce;
 mod shaders;
 mod signal;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Bits(args) => bits::bits(&args, &common),
         Command::Data { command } => data::data(&command, &common),
         Command::Measure { command } => measure::measure(&command, &common),
+        Command::Report(args) => report::report(&args, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
         Command::Export(args) => export::export(&args, &common),
         Command::Lab(args) => lab::lab(&args, &common),

@@ -7,6 +7,7 @@ pub mod classify;
 mod config;
 mod spectrum;
 pub mod study;
+pub mod versus;
 
 pub use config::{DEFAULT, DataConfig, EngineConfig, Experiment};
 pub use spectrum::{WavelengthConfig, WavelengthResult};

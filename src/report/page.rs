@@ -245,7 +245,7 @@ fn matrices(report: &ClassificationReport) -> [MatrixView<'_>; 3] {
 }
 
 /// Stops of a CSS gradient that shows a colour map.
-fn gradient_stops(map: &ColourMap) -> String {
+pub(super) fn gradient_stops(map: &ColourMap) -> String {
     let stops = map.iter().step_by(15).map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}"));
     stops.collect::<Vec<_>>().join(",")
 }

@@ -14,6 +14,7 @@ mod measure;
 mod methods;
 mod propagate;
 mod recompute;
+mod report;
 mod settings;
 mod study;
 mod support;

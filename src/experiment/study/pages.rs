@@ -48,6 +48,7 @@ pub fn fig2_report(fig: &Fig2, entries: &[Entry], origin: Origin) -> StudyReport
         findings: findings(fig),
         charts,
         tables: vec![depth_table(fig), field_table(fig)],
+        plates: Vec::new(),
         runs: runs(entries),
         definitions: facts(&[
             ("ideal", "Trained in silico, tested on the ideal system."),
@@ -205,6 +206,7 @@ pub fn comparison_report(c: &Comparison, entries: &[Entry], origin: Origin) -> S
             rows,
             note: (!notes.is_empty()).then(|| notes.join(" ")),
         }],
+        plates: Vec::new(),
         runs: runs(entries),
         definitions: facts(&[
             ("gap", "Accuracy minus that of the ideal system, in points, seed by seed."),

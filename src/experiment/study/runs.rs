@@ -155,7 +155,7 @@ fn found(dir: &RunDir) -> Result<Option<Found>, RunError> {
 }
 
 /// The summary of a finished run.
-fn summary(dir: &RunDir) -> Result<Summary, RunError> {
+pub(crate) fn summary(dir: &RunDir) -> Result<Summary, RunError> {
     let path = dir.file("summary.json");
     let bad = |problem: String| IoError::Content { path: path.display().to_string(), problem };
     let text = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;

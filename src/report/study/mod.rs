@@ -4,7 +4,7 @@ mod model;
 mod page;
 mod table;
 
-pub use model::{Chart, Curve, Point, StudyReport, Table};
+pub use model::{Chart, Curve, Plate, Point, StudyReport, Table};
 pub use page::{chart_svg, render_study};
 pub use table::{study_markdown, study_text};
 

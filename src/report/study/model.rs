@@ -1,6 +1,6 @@
 //! The contents of a study's report.
 
-use crate::report::Fact;
+use crate::report::{Fact, Picture};
 
 /// A study of many runs.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct StudyReport {
     pub charts: Vec<Chart>,
     /// Tables, in order.
     pub tables: Vec<Table>,
+    /// Pictures side by side, in order.
+    pub plates: Vec<Plate>,
     /// Name of every run and its report, relative to the page.
     pub runs: Vec<(String, String)>,
     /// How the numbers are defined.
@@ -64,6 +66,15 @@ pub struct Point {
     pub y: f64,
     /// Half the length of the error bar, in units of `y`; 0 for none.
     pub spread: f64,
+}
+
+/// Pictures side by side.
+#[derive(Clone, Debug)]
+pub struct Plate {
+    /// What they show.
+    pub title: String,
+    /// Caption and picture.
+    pub pictures: Vec<(String, Picture)>,
 }
 
 /// A table: the first column to the left, numbers to the right.

@@ -2,16 +2,30 @@
 
 use askama::Template;
 
-use super::{Chart, StudyReport, Table};
+use super::{Chart, Plate, StudyReport, Table};
+use crate::report::PictureKind;
 use crate::report::ReportError;
+use crate::report::colour::CYCLIC;
 use crate::report::lines::{LineChart, Series};
+use crate::report::page::gradient_stops;
+
+/// Largest side of an embedded picture, pixels.
+const PICTURE_SIDE: usize = 400;
 
 /// The study as one HTML file that needs nothing else, neither network nor scripts.
 ///
 /// # Errors
-/// [`ReportError::Template`] when the page cannot be put together.
+/// [`ReportError::Template`] when the page cannot be put together; a picture whose values do not fit its shape.
 pub fn render_study(report: &StudyReport) -> Result<String, ReportError> {
-    Ok(Page { report, charts: report.charts.iter().map(view).collect() }.render()?)
+    let charts = report.charts.iter().map(view).collect();
+    let plates = report.plates.iter().map(plate).collect::<Result<_, _>>()?;
+    Ok(Page { report, charts, plates, wheel: gradient_stops(&CYCLIC) }.render()?)
+}
+
+fn plate(plate: &Plate) -> Result<PlateView<'_>, ReportError> {
+    let phases = plate.pictures.iter().any(|(_, p)| p.kind == PictureKind::Phase);
+    let pictures = plate.pictures.iter().map(|(name, p)| Ok((name.as_str(), p.to_data_uri(PICTURE_SIDE)?)));
+    Ok(PlateView { title: &plate.title, pictures: pictures.collect::<Result<_, ReportError>>()?, phases })
 }
 
 fn view(chart: &Chart) -> ChartView<'_> {
@@ -37,6 +51,16 @@ pub fn chart_svg(chart: &Chart) -> Result<String, ReportError> {
 struct Page<'a> {
     report: &'a StudyReport,
     charts: Vec<ChartView<'a>>,
+    plates: Vec<PlateView<'a>>,
+    /// Colours of a phase from 0 to 2 pi, as stops of a gradient.
+    wheel: String,
+}
+
+struct PlateView<'a> {
+    title: &'a str,
+    pictures: Vec<(&'a str, String)>,
+    /// Whether they are phases.
+    phases: bool,
 }
 
 struct ChartView<'a> {
@@ -44,6 +68,12 @@ struct ChartView<'a> {
     /// CSS class and name of every curve.
     legend: Vec<(&'a str, &'a str)>,
     chart: LineChart,
+}
+
+impl PlateView<'_> {
+    fn has_phases(&self) -> bool {
+        self.phases
+    }
 }
 
 fn legend(chart: &Chart) -> Vec<(&str, &str)> {

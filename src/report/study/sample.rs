@@ -1,7 +1,7 @@
 //! A small study for tests.
 
-use super::{Chart, Curve, Point, StudyReport, Table};
-use crate::report::Fact;
+use super::{Chart, Curve, Plate, Point, StudyReport, Table};
+use crate::report::{Fact, Picture, PictureKind};
 
 pub(super) fn sample() -> StudyReport {
     let cells = |row: [&str; 3]| row.map(str::to_owned).to_vec();
@@ -27,6 +27,13 @@ pub(super) fn sample() -> StudyReport {
             head: cells(["layers", "ideal", "FFM"]),
             rows: vec![cells(["2", "82.5 %", "80.2 %"]), cells(["4", "84 ± 1 %", "83 ± 2 %"])],
             note: Some("2 sigma over seeds.".into()),
+        }],
+        plates: vec![Plate {
+            title: "Layer <1>".into(),
+            pictures: vec![(
+                "a".into(),
+                Picture { rows: 1, cols: 2, values: vec![0.0, 1.0], kind: PictureKind::Phase },
+            )],
         }],
         runs: vec![("layers-2-seed-1".into(), "layers-2-seed-1/report.html".into())],
         definitions: vec![Fact { name: "ideal".into(), value: "trained & tested <in silico>".into() }],
