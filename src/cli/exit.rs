@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::data::DataError;
 use crate::engine::EngineError;
 use crate::experiment::{RunError, SettingsError};
+use crate::holography::HolographyError;
 use crate::io::IoError;
 use crate::measure::MeasureError;
 use crate::optics::OpticsError;
@@ -47,6 +48,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = cause.downcast_ref::<MeasureError>() {
         return Some(measure(e));
+    }
+    if let Some(e) = cause.downcast_ref::<HolographyError>() {
+        return Some(holography(e));
     }
     if let Some(e) = cause.downcast_ref::<DataError>() {
         return Some(data(e));
@@ -104,6 +108,15 @@ fn measure(error: &MeasureError) -> u8 {
     match error {
         MeasureError::Io(e) => io(e),
         MeasureError::Config { .. } => USAGE,
+        MeasureError::Field { source, .. } => holography(source),
+        _ => DATA,
+    }
+}
+
+fn holography(error: &HolographyError) -> u8 {
+    match error {
+        HolographyError::Setting { .. } | HolographyError::Optics(_) => USAGE,
+        HolographyError::AtEnd { .. } => NUMERICS,
         _ => DATA,
     }
 }

@@ -8,10 +8,12 @@ mod data;
 mod devices;
 mod eval;
 mod exit;
+mod fields;
 mod measure;
 mod methods;
 mod progress;
 mod propagate;
+mod refocus;
 mod reproduce;
 mod shaders;
 mod signal;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Bits(args) => bits::bits(&args, &common),
         Command::Data { command } => data::data(&command, &common),
         Command::Measure { command } => measure::measure(&command, &common),
+        Command::Fields(args) => fields::fields(&args, &common),
+        Command::Refocus(args) => refocus::refocus(&args, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
     };
     match ended {

@@ -3,6 +3,7 @@
 mod bench;
 mod bits;
 mod checkpoints;
+mod fields;
 mod fleet;
 mod images;
 mod interrupt;
