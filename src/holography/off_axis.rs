@@ -18,6 +18,8 @@ const CELLS: usize = 96;
 const RADIUS: f64 = 0.5;
 /// Steps of the search for the centre of a band.
 const SHIFTS: usize = 60;
+/// Share of the frame's fluctuations below which a place in the spectrum is no side-band.
+const LEAST: f64 = 0.01;
 /// Fraction of the window's radius over which its edge falls to 0.
 const EDGE: f64 = 0.2;
 
@@ -121,10 +123,10 @@ fn window(f: [f64; 2], band: &SideBand) -> f64 {
 /// The strongest band: where the centroid of the power within half the distance to the centre of the spectrum is the place
 /// itself. The flanks of the autocorrelation have no such place, for their power grows towards the centre.
 fn find(spectrum: &Field) -> Option<SideBand> {
-    let (power, cell) = binned(spectrum);
+    let power = binned(spectrum);
     let half = CELLS as isize / 2;
-    // The cells beside the centre hold what a window of the frame leaks, and dust.
-    let nearest = 1.5;
+    // The cells beside the centre hold the illumination.
+    let nearest = 2.0;
     let mut best: Option<([f64; 2], f64)> = None;
     for y in (0..half).step_by(4) {
         for x in (-half..half).step_by(4) {
@@ -135,22 +137,28 @@ fn find(spectrum: &Field) -> Option<SideBand> {
             }
         }
     }
-    let (centre, _) = best?;
-    let centre = [centre[0] * cell[0], centre[1] * cell[1]];
-    let (centre, _) = refine(spectrum, centre);
+    let (centre, energy) = best?;
+    if energy < LEAST * power.sum() {
+        return None;
+    }
+    let centre = centre.map(|c| c / CELLS as f64);
+    let centre = refine(spectrum, centre);
+    // Flanks of the centre look like a band in cells, but not in full.
+    if centre[0].hypot(centre[1]) * (CELLS as f64) < nearest {
+        return None;
+    }
     Some(SideBand { centre, radius: RADIUS * centre[0].hypot(centre[1]) })
 }
 
-/// Power in `CELLS x CELLS` cells around frequency 0, and the size of a cell in cycles per pixel.
-fn binned(spectrum: &Field) -> (Array2<f64>, [f64; 2]) {
-    let cell = 1.0 / CELLS as f64;
+/// Power in `CELLS x CELLS` cells around frequency 0, each `1 / CELLS` cycles per pixel wide.
+fn binned(spectrum: &Field) -> Array2<f64> {
     let mut power = Array2::zeros((CELLS, CELLS));
     for (at, v) in spectrum.indexed_iter() {
         let f = frequency(at, spectrum.dim());
-        let place = f.map(|f| ((f / cell).round() as isize).rem_euclid(CELLS as isize) as usize);
+        let place = f.map(|f| ((f * CELLS as f64).round() as isize).rem_euclid(CELLS as isize) as usize);
         power[place] += v.norm_sqr();
     }
-    (power, [cell; 2])
+    power
 }
 
 /// Follows the centroid of the power from `start`, in cells; `None` where it runs into the centre.
@@ -193,9 +201,8 @@ fn centroid(power: &Array2<f64>, at: [f64; 2], radius: f64) -> ([f64; 2], f64) {
 }
 
 /// Centroid at full resolution, cycles per pixel.
-fn refine(spectrum: &Field, start: [f64; 2]) -> ([f64; 2], f64) {
+fn refine(spectrum: &Field, start: [f64; 2]) -> [f64; 2] {
     let mut at = start;
-    let mut energy = 0.0;
     for _ in 0..3 {
         let radius = RADIUS * at[0].hypot(at[1]);
         let (mut sum, mut moment) = (0.0, [0.0; 2]);
@@ -211,9 +218,8 @@ fn refine(spectrum: &Field, start: [f64; 2]) -> ([f64; 2], f64) {
         if sum > 0.0 {
             at = [at[0] + moment[0] / sum, at[1] + moment[1] / sum];
         }
-        energy = sum;
     }
-    (at, energy)
+    at
 }
 
 #[cfg(test)]
