@@ -138,9 +138,10 @@ fn eigen(mut m: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
                 for row in &mut m {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
-                for k in 0..n {
-                    (m[p][k], m[q][k]) = (c * m[p][k] - s * m[q][k], s * m[p][k] + c * m[q][k]);
-                }
+                let (above, below) = m.split_at_mut(q);
+                above[p].iter_mut().zip(&mut below[0]).for_each(|(a, b)| {
+                    (*a, *b) = (c * *a - s * *b, s * *a + c * *b);
+                });
                 for row in &mut vectors {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
@@ -174,11 +175,8 @@ mod tests {
         assert!(inverse(&[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).is_none());
         let m = [[4.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 2.0]];
         let inv = inverse(&m).unwrap();
-        for i in 0..3 {
-            for j in 0..3 {
-                let product: f64 = (0..3).map(|k| m[i][k] * inv[k][j]).sum();
-                assert!((product - f64::from(u8::from(i == j))).abs() < 1e-12);
-            }
-        }
+        let product = |i: usize, j: usize| (0..3).map(|k| m[i][k] * inv[k][j]).sum::<f64>();
+        let identity = |i: usize, j: usize| f64::from(u8::from(i == j));
+        assert!((0..9).all(|n| (product(n / 3, n % 3) - identity(n / 3, n % 3)).abs() < 1e-12));
     }
 }

@@ -208,7 +208,7 @@ fn searches_that_cannot_succeed_are_refused() {
         let args = ["refocus", input, "--from", from, "--to", to, "--out", "s.png"];
         ffm(dir.path(), &[&args[..], &BENCH, more].concat())
     };
-    run("u.npy", "-1.5mm", "-0.2mm", &[]).fails(6, &["end of the range", "-0.0015 m"]);
+    run("u.npy", "-1.9mm", "-1.6mm", &[]).fails(6, &["end of the range", "-0.0019 m"]);
     run("u.npy", "-1mm", "-4mm", &[]).fails(2, &["from = -0.001", "less than to"]);
     run("u.npy", "-4", "-1mm", &[]).fails(2, &["--from: \"-4\" is not a length"]);
     run("u.npy", "-4mm", "-1mm", &["--method", "magic"]).fails(2, &["--method", "\"magic\""]);
