@@ -11,6 +11,7 @@
 //! | [`train`] | methods, optimisers, schedules, checkpoints |
 //! | [`calibrate`] | imperfections of a set-up and how they are drawn and injected |
 //! | [`measure`] | measured frames and what was shown when they were recorded |
+//! | [`holography`] | fields from frames: phase shifting, off-axis, refocusing |
 //! | [`twin`] | the optical system, compiled to arrays |
 //! | [`engine`] | runs compiled systems on batches, on the CPU or the GPU |
 //! | [`optics`], [`device`] | formulas in `f64`: propagation, sources, Zernike; modulators and cameras |
@@ -24,6 +25,7 @@ pub mod data;
 pub mod device;
 pub mod engine;
 pub mod experiment;
+pub mod holography;
 pub mod io;
 pub mod lab;
 pub mod measure;

@@ -113,6 +113,10 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Measure,
     },
+    /// Make complex fields of measured frames with a reference beam: phase shifting, off-axis holography
+    Fields(Fields),
+    /// Search the distance at which a field or hologram is sharp
+    Refocus(Refocus),
     /// Compare frames with the twin or with other frames, or runs with one another
     Report(Report),
     /// Write the final text of all GPU kernels
@@ -407,6 +411,11 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+fn pair(text: &str) -> Result<[f64; 2], String> {
+    let parts: Option<Vec<f64>> = text.split(',').map(|t| t.trim().parse().ok()).collect();
+    parts.and_then(|p| p.try_into().ok()).ok_or_else(|| "two numbers are needed: Y,X".into())
+}
+
 /// `ffm bits`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ffm bits --bits 1,2,3,4,6,8 --seeds 1,2,3\n  \
@@ -488,6 +497,135 @@ pub(super) enum Measure {
         #[arg(long, value_name = "FILE", help_heading = "Output")]
         html: Option<PathBuf>,
     },
+}
+
+/// `ffm fields`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  ffm fields bench --out fields\n  ffm fields bench --out fields --set lens --find-steps --flatten curvature --json\n\n\
+    Frames with reference = true: three or more of one set by phase shifting (any steps; without step keys they are found), one\n\
+    by off-axis holography. Writes SET.npy (complex: field times reference amplitude), SET.png, SET-phase.png, fields.json.\n\n\
+    JSON keys: fields (name, frames, method, steps, steps_found, residual, side_band, ramp), files."
+)]
+pub(super) struct Fields {
+    /// Measurement folder
+    pub(super) dir: PathBuf,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// This set only
+    #[arg(long, value_name = "NAME")]
+    pub(super) set: Option<String>,
+    /// Find the phase steps even where they are given
+    #[arg(long)]
+    pub(super) find_steps: bool,
+    /// Take the conjugate field: found steps and single frames leave open which of the two it is
+    #[arg(long)]
+    pub(super) conjugate: bool,
+    /// What of the reference's phase to take out
+    #[arg(long, value_enum, default_value = "none")]
+    pub(super) flatten: FlattenBy,
+}
+
+/// What of the reference's phase is taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum FlattenBy {
+    /// Nothing
+    None,
+    /// Its tilt
+    Tilt,
+    /// Tilt and quadratic phase
+    Curvature,
+}
+
+/// `ffm refocus`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  ffm refocus field.npy --wavelength 647nm --pitch 0.139um --index 1.3333 --from -5um --to 5um --lowest --out f.png\n  \
+    ffm refocus hologram.bmp --off-axis --single-transform --wavelength 633nm --pitch 5um --from 0.3m --to 0.9m --out f.png\n\n\
+    Writes the field at the best distance (.npy complex; .png amplitude, and phase beside it) and OUT-curve.csv. A best distance\n\
+    at the end of the range is an error (exit code 6).\n\n\
+    JSON keys: distance, uncertainty (within it the sharpness changes by less than a hundredth of its range), metric, pitch,\n\
+    side_band, files."
+)]
+pub(super) struct Refocus {
+    /// Complex field (.npy) or hologram (picture, .npy, .npz)
+    pub(super) input: PathBuf,
+    /// Vacuum wavelength
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) wavelength: String,
+    /// Pixel pitch
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) pitch: String,
+    /// First distance; negative goes back
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
+    pub(super) from: String,
+    /// Last distance
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
+    pub(super) to: String,
+    /// Distances of the first, coarse search
+    #[arg(long, default_value_t = 31, value_name = "N", value_parser = range(3, 10_000))]
+    pub(super) steps: usize,
+    /// What is measured of the amplitude
+    #[arg(long, value_enum, default_value = "gradient")]
+    pub(super) metric: FocusMetric,
+    /// Search the lowest value: transparent objects have least contrast in focus
+    #[arg(long)]
+    pub(super) lowest: bool,
+    /// Average intensities over N x N pixels first: objects that scatter are speckle [default: 1; with --single-transform 8]
+    #[arg(long, value_name = "N", value_parser = range(1, 1024))]
+    pub(super) speckle: Option<usize>,
+    /// Result: .npy (complex) or .png (amplitude, and phase beside it)
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Take the field from a side-band of the hologram, found by itself
+    #[arg(long, conflicts_with = "hologram", help_heading = "Hologram")]
+    pub(super) off_axis: bool,
+    /// Refocus the hologram as it is, less its mean
+    #[arg(long, help_heading = "Hologram")]
+    pub(super) hologram: bool,
+    /// Take the other side-band: the conjugate field, with distances of the other sign
+    #[arg(long, requires = "off_axis", help_heading = "Hologram")]
+    pub(super) other: bool,
+    /// Centre of the side-band, cycles a pixel
+    #[arg(long, value_name = "Y,X", allow_hyphen_values = true, value_parser = pair, requires = "off_axis", help_heading = "Hologram")]
+    pub(super) side_band: Option<[f64; 2]>,
+    /// Its radius, cycles a pixel [default: half the distance of its centre from 0]
+    #[arg(long, value_name = "R", requires = "side_band", help_heading = "Hologram")]
+    pub(super) window: Option<f64>,
+    /// One Fresnel transform instead of convolution: for lensless holograms at distances that no padding reaches
+    #[arg(long, help_heading = "Propagation")]
+    pub(super) single_transform: bool,
+    /// auto, angular-spectrum, band-limited, rayleigh-sommerfeld, fresnel-transfer, fresnel-impulse
+    #[arg(long, default_value = "auto", help_heading = "Propagation")]
+    pub(super) method: String,
+    /// Refractive index
+    #[arg(long, default_value_t = 1.0, help_heading = "Propagation")]
+    pub(super) index: f64,
+}
+
+/// What of a picture is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum FocusMetric {
+    /// Mean square of the gradient over the mean square
+    Gradient,
+    /// Mean square of the Laplacian over the mean square
+    Laplacian,
+    /// Variance over the square of the mean
+    Variance,
+    /// Square root of standard deviation over mean
+    Tamura,
+}
+
+impl From<FocusMetric> for crate::holography::Metric {
+    fn from(metric: FocusMetric) -> Self {
+        match metric {
+            FocusMetric::Gradient => Self::Gradient,
+            FocusMetric::Laplacian => Self::Laplacian,
+            FocusMetric::Variance => Self::Variance,
+            FocusMetric::Tamura => Self::Tamura,
+        }
+    }
 }
 
 /// `ffm shaders`.

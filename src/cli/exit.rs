@@ -7,6 +7,7 @@ use crate::data::DataError;
 use crate::device::Misfit;
 use crate::engine::EngineError;
 use crate::experiment::{RunError, SettingsError};
+use crate::holography::HolographyError;
 use crate::io::IoError;
 use crate::lab::LabError;
 use crate::measure::MeasureError;
@@ -50,6 +51,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = cause.downcast_ref::<MeasureError>() {
         return Some(measure(e));
+    }
+    if let Some(e) = cause.downcast_ref::<HolographyError>() {
+        return Some(holography(e));
     }
     if let Some(e) = cause.downcast_ref::<DataError>() {
         return Some(data(e));
@@ -116,6 +120,15 @@ fn measure(error: &MeasureError) -> u8 {
     match error {
         MeasureError::Io(e) => io(e),
         MeasureError::Config { .. } => USAGE,
+        MeasureError::Field { source, .. } => holography(source),
+        _ => DATA,
+    }
+}
+
+fn holography(error: &HolographyError) -> u8 {
+    match error {
+        HolographyError::Setting { .. } | HolographyError::Optics(_) => USAGE,
+        HolographyError::AtEnd { .. } => NUMERICS,
         _ => DATA,
     }
 }

@@ -9,11 +9,13 @@ mod devices;
 mod eval;
 mod exit;
 mod export;
+mod fields;
 mod lab;
 mod measure;
 mod methods;
 mod progress;
 mod propagate;
+mod refocus;
 mod report;
 mod reproduce;
 mod shaders;
@@ -51,6 +53,8 @@ pub fn main() -> ExitCode {
         Command::Bits(args) => bits::bits(&args, &common),
         Command::Data { command } => data::data(&command, &common),
         Command::Measure { command } => measure::measure(&command, &common),
+        Command::Fields(args) => fields::fields(&args, &common),
+        Command::Refocus(args) => refocus::refocus(&args, &common),
         Command::Report(args) => report::report(&args, &common),
         Command::Shaders(args) => shaders::shaders(&args, &common),
         Command::Export(args) => export::export(&args, &common),

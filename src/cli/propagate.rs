@@ -80,13 +80,13 @@ fn padded_length(n: usize, padding: f64) -> usize {
 }
 
 /// What to write.
-enum Output {
+pub(super) enum Output {
     Complex,
     Pictures,
 }
 
 impl Output {
-    fn of(path: &Path) -> Result<Self, ConfigError> {
+    pub(super) fn of(path: &Path) -> Result<Self, ConfigError> {
         match extension(path).as_str() {
             "npy" => Ok(Self::Complex),
             "png" => Ok(Self::Pictures),
@@ -113,7 +113,8 @@ fn read(path: &Path, intensity: bool) -> anyhow::Result<Field> {
     Ok(gray.mapv(|v| Complex64::new(if intensity { v.sqrt() } else { v }, 0.0)))
 }
 
-fn write(path: &Path, kind: &Output, field: &Field) -> anyhow::Result<Vec<String>> {
+/// Writes a field as it was asked for; returns the files.
+pub(super) fn write(path: &Path, kind: &Output, field: &Field) -> anyhow::Result<Vec<String>> {
     if let Output::Complex = kind {
         io::write_field(path, field)?;
         return Ok(vec![path.display().to_string()]);

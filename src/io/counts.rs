@@ -29,7 +29,8 @@ pub fn read_counts(path: &Path) -> Result<Array2<f64>, IoError> {
             let array = unpack::npz_member(&bytes, name.as_deref()).map_err(wrong)?;
             npy::decode_real(&array).map_err(wrong)?
         }
-        _ => stored(picture::decode(&plain, &bytes)?).map_err(wrong)?,
+        _ => stored(picture::decode(&plain, &bytes, ".png, .tif, .bmp, .jpg, .pgm, .npy or .npz")?)
+            .map_err(wrong)?,
     };
     if counts.is_empty() {
         return Err(wrong(format!("the array is empty ({} x {})", counts.nrows(), counts.ncols())));

@@ -21,14 +21,15 @@ pub fn read_gray(path: &Path) -> Result<Array2<f64>, IoError> {
 }
 
 fn picture(path: &Path) -> Result<DynamicImage, IoError> {
-    decode(path, &std::fs::read(path).map_err(|e| IoError::read(path, &e))?)
+    let bytes = std::fs::read(path).map_err(|e| IoError::read(path, &e))?;
+    decode(path, &bytes, ".npy, .png, .tif, .bmp, .jpg or .pgm")
 }
 
-/// The picture in `bytes`, of a file of that name.
-pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<DynamicImage, IoError> {
+/// The picture in `bytes`, of a file of that name; `supported` is what the caller reads.
+pub(super) fn decode(path: &Path, bytes: &[u8], supported: &str) -> Result<DynamicImage, IoError> {
     let kind = kind(path);
     if !["png", "tif", "tiff", "bmp", "jpg", "jpeg", "pgm", "pnm"].contains(&kind.as_str()) {
-        return Err(IoError::unsupported(path, &kind, ".npy, .npz, .png, .tif, .bmp, .jpg or .pgm"));
+        return Err(IoError::unsupported(path, &kind, supported));
     }
     let format = image::guess_format(bytes).map_err(|e| IoError::content(path, e))?;
     image::load_from_memory_with_format(bytes, format).map_err(|e| IoError::content(path, e))

@@ -11,6 +11,7 @@ use super::description::{self, explain, is_lit};
 use super::problem::{Kind, Problem, Severity};
 use super::statistics::{Statistics, thumbnail};
 use super::{Corrections, Frame, MeasureError, Measurement, Role};
+use crate::holography;
 
 /// Longest side of a thumbnail, pixels.
 const THUMBNAIL: usize = 192;
@@ -24,6 +25,10 @@ const DIM: [f64; 2] = [0.01, 0.1];
 const NO_LIGHT: f64 = 2.5;
 /// Share of the camera's range that a background may fill.
 const BRIGHT_DARK: f64 = 0.25;
+/// Phase steps that are further from those stated are wrong, radians: not the calibration of a stage, but the order of frames.
+const WRONG_STEP: f64 = 0.6;
+/// Residual of found steps, above which they say nothing.
+const CLEAR_STEPS: f64 = 0.3;
 /// Relative loss of counts with a longer exposure that noise explains.
 const EXPOSURE_SLACK: f64 = 0.02;
 
@@ -130,6 +135,7 @@ impl Measurement {
         let bad = |n: usize| problems.iter().any(|p| p.frame == Some(n) && p.severity == Severity::Error);
         seen.retain(|n, _| !bad(*n));
         problems.extend(self.exposure_order(&seen, dark));
+        problems.extend(self.steps_as_stated(&seen));
         problems.extend(self.corrections());
         problems.sort_by_key(|p| p.frame);
         Check { frames, problems, dark, top }
@@ -215,6 +221,38 @@ impl Measurement {
                 );
                 found.push(problem(b, &self.config.frames[b - 1], Severity::Error, Kind::Order, message));
             }
+        }
+        found
+    }
+
+    /// Phase steps that the frames contradict.
+    fn steps_as_stated(&self, seen: &BTreeMap<usize, Seen>) -> Vec<Problem> {
+        let mut found = Vec::new();
+        for (name, numbers) in self.reference_sets() {
+            let stated: Vec<f64> =
+                numbers.iter().filter_map(|n| Some(self.config.frames[n - 1].step?.0)).collect();
+            let whole = stated.len() == numbers.len() && numbers.iter().all(|n| seen.contains_key(n));
+            if numbers.len() < 3 || !whole {
+                continue;
+            }
+            let frames: Result<Vec<_>, _> = numbers.iter().map(|n| self.counts(*n)).collect();
+            // Frames that tell no steps contradict none.
+            let Some(Ok(steps)) = frames.ok().map(|f| holography::unknown_steps(&f)) else { continue };
+            let off = |sign: f64| -> f64 {
+                let apart = |(s, f): (&f64, &f64)| holography::apart(*s - stated[0], sign * f).abs();
+                stated.iter().zip(&steps.steps).map(apart).fold(0.0, f64::max)
+            };
+            if steps.residual > CLEAR_STEPS || off(1.0).min(off(-1.0)) < WRONG_STEP {
+                continue;
+            }
+            let words: Vec<_> = steps.steps.iter().map(|s| format!("{:.0}", s.to_degrees())).collect();
+            let message = format!(
+                "set {name:?}: by what they show the frames have the phase steps {} degrees (or all negative), not those given; \
+                 are they in order? Without step keys the steps are found",
+                words.join(", ")
+            );
+            let frame = &self.config.frames[numbers[0] - 1];
+            found.push(problem(numbers[0], frame, Severity::Error, Kind::Order, message));
         }
         found
     }

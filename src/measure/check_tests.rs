@@ -178,6 +178,26 @@ fn phase_steps_are_told_apart() {
 }
 
 #[test]
+fn frames_that_contradict_their_steps() {
+    let degrees = [0.0_f64, 90.0, 180.0, 270.0];
+    let fringes = |d: f64, seed: u64| {
+        let noise = dark(seed);
+        Array2::from_shape_fn((SHAPE[0], SHAPE[1]), |(r, c)| {
+            let phase = 0.8 * r as f64 + 1.1 * c as f64 - d.to_radians();
+            (1000.0 + 700.0 * phase.cos()).round() + noise[[r, c]]
+        })
+    };
+    for (order, good) in [([0, 1, 2, 3], true), ([0, 2, 1, 3], false)] {
+        let (_dir, m) = stepped(&degrees.map(Some));
+        (0..4).for_each(|k| put(&m, k + 2, &fringes(degrees[order[k]], 30 + k as u64)));
+        match good {
+            true => assert_eq!(m.check().problems, []),
+            false => only(&m, Some(2), Severity::Error, Kind::Order, &["(or all negative)", "in order?"]),
+        }
+    }
+}
+
+#[test]
 fn descriptions_that_cannot_be_meant() {
     type Edit = fn(&mut MeasurementConfig);
     let cases: [(Edit, Option<usize>, Kind, &str); 7] = [

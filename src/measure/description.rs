@@ -31,7 +31,7 @@ pub(super) fn check(measurement: &Measurement) -> Vec<Problem> {
     let frames = config.frames.iter().enumerate();
     found.extend(frames.flat_map(|(k, f)| frame(measurement, k + 1, f)));
     found.extend(repeated(&config.frames));
-    found.extend(sets(&config.frames));
+    found.extend(sets(measurement));
     found.extend(patterns(measurement));
     found
 }
@@ -77,20 +77,10 @@ fn repeated(frames: &[Frame]) -> Vec<Problem> {
         .collect()
 }
 
-/// Frames of a set with the reference beam, by number from 1, in the order of the file. Frames without a set are no part.
-pub(super) fn reference_sets(frames: &[Frame]) -> BTreeMap<String, Vec<usize>> {
-    let mut sets = BTreeMap::<_, Vec<_>>::new();
-    for (k, frame) in frames.iter().enumerate().filter(|(_, f)| f.reference) {
-        if let Some(set) = &frame.set {
-            sets.entry(set.clone()).or_default().push(k + 1);
-        }
-    }
-    sets
-}
-
-fn sets(frames: &[Frame]) -> Vec<Problem> {
+fn sets(measurement: &Measurement) -> Vec<Problem> {
+    let frames = &measurement.config.frames;
     let mut found = Vec::new();
-    for (name, numbers) in reference_sets(frames) {
+    for (name, numbers) in measurement.reference_sets() {
         let member = |n: usize| &frames[n - 1];
         let steps: Vec<_> = numbers.iter().filter_map(|n| Some((*n, member(*n).step?.0))).collect();
         if numbers.len() == 2 {

@@ -1,5 +1,6 @@
 //! What can be wrong with a measurement.
 
+use crate::holography::HolographyError;
 use crate::io::IoError;
 
 /// A measurement that cannot be used.
@@ -26,6 +27,14 @@ pub enum MeasureError {
         number: usize,
         /// What is wrong, and what to do.
         problem: String,
+    },
+    /// Frames of which no field can be made.
+    #[error("set {set:?}: {source}")]
+    Field {
+        /// The set.
+        set: String,
+        /// Why.
+        source: HolographyError,
     },
     /// Frames that cannot be used.
     #[error("{} in the measurement:\n  {}", count(.problems.len()), .problems.join("\n  "))]

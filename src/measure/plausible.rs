@@ -14,7 +14,7 @@ const LASERS: [f64; 2] = [300e-9, 2e-6];
 const LONGEST: f64 = 10e-3;
 /// Pixel pitch over wavelength, of light and of longer waves.
 const PITCH: [f64; 2] = [0.05, 1000.0];
-const PITCH_OF_LONG_WAVES: [f64; 2] = [0.05, 4.0];
+const PITCH_OF_LONG_WAVES: [f64; 2] = [0.2, 4.0];
 /// Factors between units that are mistaken for each other.
 const MISTAKES: [f64; 4] = [1e-3, 1e3, 1e-6, 1e6];
 
@@ -131,6 +131,7 @@ mod tests {
         for (wave, pitch, parts) in [
             (532e-6, 8e-6, ["optics.wavelength = 532 um", "did you mean 532 nm?"]),
             (532e-12, 8e-6, ["optics.wavelength = 532 pm", "did you mean 532 nm?"]),
+            (532e-6, 50e-6, ["optics.wavelength = 532 um", "did you mean 532 nm?"]),
             (532e-6, 8e-3, ["optics.wavelength = 532 um", "did you mean 532 nm?"]),
             (532.0, 8e-6, ["optics.wavelength = 532 m", "no light"]),
             (532e-9, 8e-9, ["optics.pitch = 8 nm", "did you mean 8 um?"]),

@@ -5,6 +5,7 @@ mod bits;
 mod calibration;
 mod checkpoints;
 mod export;
+mod fields;
 mod fleet;
 mod images;
 mod interrupt;
