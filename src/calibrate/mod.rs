@@ -2,11 +2,13 @@
 
 mod drift;
 mod file;
+mod gray;
 mod imperfections;
 mod preset;
 pub mod response;
 
 pub use drift::{Drift, Motion};
 pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};
+pub use gray::gray_phases;
 pub use imperfections::{Aberration, CameraConfig, Imperfections, LayerErrors};
 pub use preset::{PresetError, resolve};
