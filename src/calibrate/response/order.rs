@@ -60,7 +60,7 @@ pub fn from_order(series: &[(f64, f64)], order: Order, levels: Levels) -> Result
         (Levels::Known(dark, bright), Order::Zero) => Some((-bright, -dark)),
         (Levels::Measured, _) => None,
     };
-    if let Some((dark, bright)) = known.filter(|(dark, bright)| !(bright > dark)) {
+    if let Some((dark, bright)) = known.filter(|(dark, bright)| bright <= dark) {
         return Err(unfit(format!("the bright level {bright} is not above the dark level {dark}")));
     }
     let curve = Curve::new(&gray);
@@ -118,7 +118,7 @@ fn smoothed(gray: &[f64], light: &[f64]) -> Vec<f64> {
 fn turns(light: &[f64], back: f64) -> Result<Vec<usize>, ResponseError> {
     let (low, high) = light.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
     let enough = back * (high - low);
-    if !(enough > 0.0) {
+    if enough <= 0.0 {
         return Err(unfit(
             "the order's intensity does not change; is the grating shown, and the region on its order?",
         ));

@@ -119,7 +119,7 @@ pub fn photon_transfer(pairs: &[FlatPair], dark: Option<FlatPair>) -> Result<Pho
         )));
     }
     let noise = good.first().map_or(0.0, |p| p.variance).sqrt();
-    if !(span > 10.0 * noise.max(1.0)) {
+    if span <= 10.0 * noise.max(1.0) {
         let exposures = good.iter().map(|p| p.exposure);
         let [shortest, longest] = [exposures.clone().fold(f64::MAX, f64::min), exposures.fold(0.0, f64::max)];
         let counts = good[0].mean;
