@@ -3,8 +3,8 @@
 use std::f64::consts::TAU;
 use std::path::PathBuf;
 
+use ffm_twin::calibrate::gray_phases;
 use ffm_twin::calibrate::response::{Levels, Order, PhaseTable, ResponseError, camera, from_order, sweeps};
-use ffm_twin::device::gray_phases;
 use ffm_twin::lab::{Asked, Extent, Recorded, Truth, record};
 use ffm_twin::twin::SystemConfig;
 

@@ -2,6 +2,7 @@
 
 mod drift;
 mod file;
+mod gray;
 mod imperfections;
 pub mod predict;
 mod preset;
@@ -9,6 +10,7 @@ pub mod response;
 
 pub use drift::{Drift, Motion};
 pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};
+pub use gray::gray_phases;
 pub use imperfections::{Aberration, CameraConfig, Illumination, Imperfections, LayerErrors};
 pub use predict::{PredictError, Prediction, Predictor};
 pub use preset::{PresetError, resolve};

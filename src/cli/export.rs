@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::args::{Bitmap, Common, Export, Flip};
 use super::{print, print_json, study::Wrong, train};
-use crate::calibrate::{self, Calibration, LayerErrors};
-use crate::device::{self, Panel, Preparation, gray_phases};
+use crate::calibrate::{self, Calibration, LayerErrors, gray_phases};
+use crate::device::{self, Panel, Preparation};
 use crate::experiment::Experiment;
 use crate::io::{self, IoError, RunDir};
 use crate::optics::{Grid, zernike};

@@ -195,8 +195,11 @@ impl Inverse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::LayerErrors;
-    use crate::device::gray_phases;
+
+    /// A device whose phase goes with a power of the gray value.
+    fn power(range: f64, gamma: f64) -> Vec<f64> {
+        (0..256).map(|g| TAU * range * (f64::from(g) / 256.0).powf(gamma)).collect()
+    }
 
     fn panel() -> Panel {
         Panel { name: "test".into(), pixels: [20, 30], pitch: None }
@@ -208,8 +211,7 @@ mod tests {
 
     #[test]
     fn a_modulator_makes_of_the_bitmap_what_was_meant() {
-        let response =
-            gray_phases(&LayerErrors { range: Some(1.2), gamma: Some(1.3), ..LayerErrors::default() });
+        let response = power(1.2, 1.3);
         let aberration =
             Array2::from_shape_fn((8, 10), |(r, c)| (r as f64 - 3.0) * 0.4 + c as f64 * c as f64 * 0.05);
         let correction = Array2::from_shape_fn((20, 30), |(r, c)| (r * c) as f64 * 0.02);
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn phases_out_of_reach_take_the_nearest_end() {
-        let phases = gray_phases(&LayerErrors { range: Some(0.8), ..LayerErrors::default() });
+        let phases = power(0.8, 1.0);
         let one = Preparation { phases: Some(phases), ..Preparation::default() };
         let wanted = ndarray::arr2(&[[TAU as f32 * 0.85, TAU as f32 * 0.95, 1.0, 0.0]]);
         let made = one.phase(wanted.view(), &panel()).unwrap();

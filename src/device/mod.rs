@@ -7,4 +7,4 @@ pub mod noise;
 
 pub use bitmap::{Misfit, Preparation, Prepared};
 pub use files::{read_flatness, read_phases};
-pub use modulators::{Panel, gray_phases};
+pub use modulators::Panel;

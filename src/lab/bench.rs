@@ -12,9 +12,10 @@ use num_complex::Complex64;
 use super::error::{LabError, wrong};
 use super::fft::Convolver;
 use super::mask::FineMask;
+use super::side::{Side, orders, sum};
 use super::truth::Truth;
 use crate::calibrate::{Aberration, LayerErrors};
-use crate::optics::{Grid, Method, Propagation, zernike};
+use crate::optics::{Grid, Method, Propagation};
 use crate::twin::{SourceConfig, SystemConfig};
 
 /// Light in a plane: point `[r, c]` is at `((r - rows / 2) pitch_y, (c - cols / 2) pitch_x) + offset`, metres from the axis.
@@ -345,49 +346,4 @@ impl Bench {
         self.convolver.apply(&mut values, h.view(), self.seen[0].clone(), self.seen[0].clone());
         intensity.values.assign(&values.mapv(|v| v.re.max(0.0)));
     }
-}
-
-/// Radial and azimuthal order of a Zernike term, and its coefficient, radians rms.
-type Term = ((usize, isize), f64);
-
-/// Phase and amplitude of one side of a layer, anywhere.
-struct Side {
-    orders: Vec<Term>,
-    radius: f64,
-    /// Logarithm of the amplitude in the middle of an edge.
-    fall: f64,
-    half: [f64; 2],
-}
-
-impl Side {
-    fn new(aberration: Option<&Aberration>, edge: Option<f64>, grid: &Grid) -> Result<Self, LabError> {
-        Ok(Self {
-            orders: orders(aberration.map_or(&[], |a| &a.zernike))?,
-            radius: zernike::enclosing_radius(grid),
-            fall: edge.unwrap_or(1.0).ln(),
-            half: [0.5 * grid.rows as f64 * grid.dy, 0.5 * grid.cols as f64 * grid.dx],
-        })
-    }
-
-    fn is_perfect(&self) -> bool {
-        self.orders.is_empty() && self.fall == 0.0
-    }
-
-    fn at(&self, [y, x]: [f64; 2]) -> Complex64 {
-        let psi = match self.orders.is_empty() {
-            true => 0.0,
-            false => sum(&self.orders, y / self.radius, x / self.radius),
-        };
-        let amplitude = (self.fall * ((y / self.half[0]).powi(2) + (x / self.half[1]).powi(2))).exp();
-        Complex64::from_polar(amplitude, psi)
-    }
-}
-
-fn orders(terms: &[(usize, f64)]) -> Result<Vec<Term>, LabError> {
-    terms.iter().map(|&(j, c)| Ok((zernike::noll(j)?, c))).collect()
-}
-
-fn sum(orders: &[Term], y: f64, x: f64) -> f64 {
-    let (rho, theta) = (y.hypot(x), y.atan2(x));
-    orders.iter().map(|&((n, m), c)| c * zernike::value(n, m, rho, theta)).sum()
 }

@@ -13,6 +13,7 @@ mod folder;
 mod mask;
 mod plan;
 mod record;
+mod side;
 mod truth;
 
 pub use error::LabError;

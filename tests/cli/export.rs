@@ -2,8 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use ffm_twin::calibrate::LayerErrors;
-use ffm_twin::device::gray_phases;
+use ffm_twin::calibrate::{LayerErrors, gray_phases};
 use ffm_twin::io::{read_counts, read_real};
 use ffm_twin::optics::{Grid, zernike};
 

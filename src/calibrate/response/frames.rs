@@ -121,7 +121,8 @@ fn frame_by_frame(pixels: &[Vec<f64>], coefficients: &[[f64; 3]]) -> Result<Vec<
     let sum = |f: &dyn Fn(&[f64; 3]) -> f64| coefficients.iter().map(f).sum::<f64>();
     let (bb, bc, cc) = (sum(&|x| x[1] * x[1]), sum(&|x| x[1] * x[2]), sum(&|x| x[2] * x[2]));
     let (trace, det) = (bb + cc, bb * cc - bc * bc);
-    if !(det > ALIKE * trace * trace / 4.0) {
+    let told_apart = det > ALIKE * trace * trace / 4.0;
+    if !told_apart {
         return Err(unfit(
             "all pixels change alike, as in a single order of the grating, and two phases have one intensity; use the order's \
              intensity, or show broader stripes nearer to the camera",

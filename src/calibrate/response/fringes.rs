@@ -45,7 +45,8 @@ pub fn from_fringes(frames: &[(f64, Array2<f64>)]) -> Result<PhaseTable, Respons
     let noise = all[all.len() / 2] / std::f64::consts::LN_2 / spectra.len() as f64;
     let peaks: Vec<Complex64> = spectra.iter().map(|s| s[carrier]).collect();
     let weakest = peaks.iter().map(|p| p.norm()).fold(f64::MAX, f64::min);
-    if !(weakest > CLEAR * noise.sqrt()) {
+    let clear = weakest > CLEAR * noise.sqrt();
+    if !clear {
         return Err(unfit(format!(
             "no fringes in every frame: the carrier is {:.1} times the noise, {CLEAR} are needed; let the two regions overlap \
              on the camera, with more light",

@@ -127,7 +127,7 @@ fn lit(
             100.0 * full
         )));
     }
-    if !(frame.exposure > 0.0) {
+    if !frame.exposure.is_finite() || frame.exposure <= 0.0 {
         return Err(unfit(format!("{}: exposure = {}; must be positive", frame.file, frame.exposure)));
     }
     let counts = dark.map_or(counts.clone(), |d| &counts - d);

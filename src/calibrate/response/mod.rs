@@ -7,6 +7,7 @@
 //! | whole frames of a sweep, at whatever distance | [`from_frames`]: phase steps that are not known, solved for with the field |
 //! | pairs of evenly lit frames | [`photon_transfer`] |
 
+mod curve;
 mod error;
 mod frames;
 mod fringes;

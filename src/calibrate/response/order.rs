@@ -6,9 +6,10 @@
 
 use std::f64::consts::PI;
 
+use super::curve::{Curve, fit};
 use super::error::{ResponseError, unfit};
 use super::linear;
-use super::table::{How, PhaseTable};
+use super::table::PhaseTable;
 
 /// Which order was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,10 +31,10 @@ pub enum Levels {
     Known(f64, f64),
 }
 
-/// Third differences of the curve's coefficients, radians, that are thought possible.
-const BEND: f64 = 0.1;
-/// How well it is known that the phase begins at 0, radians.
-const START: f64 = 1e-4;
+/// Shares of the intensity's range by which it must have come back for a turn to be believed.
+const BACK: [f64; 3] = [0.25, 0.12, 0.06];
+/// What a radian of falling phase costs, in parts of the intensity's range.
+const FALL: f64 = 0.1;
 
 /// Phases of `(gray, intensity)`; the first (lowest) gray value is that of the grating's other stripes.
 ///
@@ -54,18 +55,35 @@ pub fn from_order(series: &[(f64, f64)], order: Order, levels: Levels) -> Result
     let gray: Vec<f64> = points.iter().map(|p| p.0).collect();
     let light: Vec<f64> = points.iter().map(|p| sign * p.1).collect();
     let smooth = smoothed(&gray, &light);
-    let turns = turns(&smooth)?;
-    let (dark, bright) = match (levels, order) {
-        (Levels::Known(dark, bright), Order::First) => (dark, bright),
-        (Levels::Known(dark, bright), Order::Zero) => (-bright, -dark),
-        (Levels::Measured, _) => measured(&smooth, &turns)?,
+    let known = match (levels, order) {
+        (Levels::Known(dark, bright), Order::First) => Some((dark, bright)),
+        (Levels::Known(dark, bright), Order::Zero) => Some((-bright, -dark)),
+        (Levels::Measured, _) => None,
     };
-    if !(bright > dark) {
+    if let Some((dark, bright)) = known.filter(|(dark, bright)| bright <= dark) {
         return Err(unfit(format!("the bright level {bright} is not above the dark level {dark}")));
     }
-    let first: Vec<f64> = unfold(&smooth, &turns, dark, bright);
     let curve = Curve::new(&gray);
-    fit(&curve, &gray, &light, &first, [dark, bright], matches!(levels, Levels::Measured))
+    // A sweep may end a little behind a turning point, and noise may turn for a while: the phases that rise and explain the
+    // intensities best are right.
+    let mut best: Option<(f64, PhaseTable)> = None;
+    let mut tried: Vec<Vec<usize>> = Vec::new();
+    for back in BACK {
+        let turns = turns(&smooth, back)?;
+        if tried.contains(&turns) {
+            continue;
+        }
+        let (dark, bright) = known.map_or_else(|| measured(&smooth, &turns), Ok)?;
+        let first = unfold(&smooth, &turns, dark, bright);
+        let (table, left) = fit(&curve, &gray, &light, &first, [dark, bright], known.is_none())?;
+        let falls: f64 = table.phase.windows(2).map(|w| (w[0] - w[1]).max(0.0)).sum();
+        let score = left + FALL * falls;
+        if best.as_ref().is_none_or(|(so_far, _)| score < *so_far) {
+            best = Some((score, table));
+        }
+        tried.push(turns);
+    }
+    best.map(|(_, table)| table).ok_or_else(|| unfit("the sweep has no turning points"))
 }
 
 /// Local parabolas over a twentieth of the sweep to either side.
@@ -96,16 +114,16 @@ fn smoothed(gray: &[f64], light: &[f64]) -> Vec<f64> {
 }
 
 /// Where the intensity turns: brightest, darkest, brightest place and so on. A turn is believed once the intensity has come back
-/// by a quarter of its range.
-fn turns(light: &[f64]) -> Result<Vec<usize>, ResponseError> {
+/// by the share `back` of its range.
+fn turns(light: &[f64], back: f64) -> Result<Vec<usize>, ResponseError> {
     let (low, high) = light.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
-    let enough = 0.25 * (high - low);
-    if !(enough > 0.0) {
+    let enough = back * (high - low);
+    if enough <= 0.0 {
         return Err(unfit(
             "the order's intensity does not change; is the grating shown, and the region on its order?",
         ));
     }
-    if light[0] - low > enough {
+    if light[0] - low > 0.25 * (high - low) {
         return Err(unfit(
             "the sweep does not begin where the phase is 0 (a first order dark, the order 0 bright); begin it with the gray \
              value of the other stripes, and check which order is measured",
@@ -153,182 +171,6 @@ fn unfold(light: &[f64], turns: &[usize], dark: f64, bright: f64) -> Vec<f64> {
         phases.push(PI * passed as f64 + within);
     }
     phases
-}
-
-/// Cubic B-splines over equal intervals.
-struct Curve {
-    first: f64,
-    step: f64,
-    intervals: usize,
-}
-
-impl Curve {
-    fn new(gray: &[f64]) -> Self {
-        let intervals = (gray.len() / 6).clamp(3, 24);
-        let first = gray[0];
-        Self { first, step: (gray[gray.len() - 1] - first) / intervals as f64, intervals }
-    }
-
-    fn len(&self) -> usize {
-        self.intervals + 3
-    }
-
-    /// The first of the four splines that are not 0 at a gray value, and their values.
-    fn at(&self, gray: f64) -> (usize, [f64; 4]) {
-        let u = ((gray - self.first) / self.step).clamp(0.0, self.intervals as f64);
-        let k = (u as usize).min(self.intervals - 1);
-        let t = u - k as f64;
-        let (t2, t3) = (t * t, t * t * t);
-        let values = [
-            (1.0 - t).powi(3) / 6.0,
-            (3.0 * t3 - 6.0 * t2 + 4.0) / 6.0,
-            (-3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0) / 6.0,
-            t3 / 6.0,
-        ];
-        (k, values)
-    }
-
-    fn value(&self, c: &[f64], gray: f64) -> f64 {
-        let (k, b) = self.at(gray);
-        b.iter().enumerate().map(|(j, b)| b * c[k + j]).sum()
-    }
-}
-
-/// Rows of a least-squares problem, collected as normal equations.
-struct Normal {
-    matrix: Vec<f64>,
-    right: Vec<f64>,
-    square: f64,
-}
-
-impl Normal {
-    fn new(n: usize) -> Self {
-        Self { matrix: vec![0.0; n * n], right: vec![0.0; n], square: 0.0 }
-    }
-
-    fn row(&mut self, row: &[(usize, f64)], rest: f64) {
-        let n = self.right.len();
-        for &(i, u) in row {
-            self.right[i] += u * rest;
-            row.iter().for_each(|&(j, v)| self.matrix[i * n + j] += u * v);
-        }
-        self.square += rest * rest;
-    }
-}
-
-/// Fits the curve, and the two levels where they are free, to the intensities (Levenberg-Marquardt).
-fn fit(
-    curve: &Curve,
-    gray: &[f64],
-    light: &[f64],
-    first: &[f64],
-    mut levels: [f64; 2],
-    free: bool,
-) -> Result<PhaseTable, ResponseError> {
-    let n = curve.len();
-    let all = if free { n + 2 } else { n };
-    let mut c = start(curve, gray, first)?;
-    let mut sigma = noise(gray, light).max(1e-4 * (levels[1] - levels[0]));
-    let rows = |c: &[f64], levels: [f64; 2], sigma: f64| {
-        let mut normal = Normal::new(all);
-        for (g, y) in gray.iter().zip(light) {
-            let (k, b) = curve.at(*g);
-            let phase: f64 = b.iter().enumerate().map(|(j, b)| b * c[k + j]).sum();
-            let share = (0.5 * phase).sin().powi(2);
-            let slope = 0.5 * (levels[1] - levels[0]) * phase.sin();
-            let mut row: Vec<(usize, f64)> = (0..4).map(|j| (k + j, slope * b[j] / sigma)).collect();
-            if free {
-                row.extend([(n, (1.0 - share) / sigma), (n + 1, share / sigma)]);
-            }
-            normal.row(&row, (y - levels[0] - (levels[1] - levels[0]) * share) / sigma);
-        }
-        for k in 0..n - 3 {
-            let third = c[k + 3] - 3.0 * c[k + 2] + 3.0 * c[k + 1] - c[k];
-            let row = [(k, -1.0), (k + 1, 3.0), (k + 2, -3.0), (k + 3, 1.0)].map(|(i, v)| (i, v / BEND));
-            normal.row(&row, -third / BEND);
-        }
-        let (k, b) = curve.at(gray[0]);
-        let begin: f64 = b.iter().enumerate().map(|(j, b)| b * c[k + j]).sum();
-        let row: Vec<(usize, f64)> = (0..4).map(|j| (k + j, b[j] / START)).collect();
-        normal.row(&row, -begin / START);
-        normal
-    };
-    let singular = || unfit("the intensities do not determine the phases; record more gray values");
-    // Twice: what the first fit leaves tells the noise.
-    for _ in 0..2 {
-        let mut damping = 1e-3;
-        let mut now = rows(&c, levels, sigma);
-        for _ in 0..200 {
-            let mut damped = now.matrix.clone();
-            (0..all).for_each(|i| damped[i * all + i] *= 1.0 + damping);
-            let step = linear::solve(&linear::factor(&damped, all).ok_or_else(singular)?, &now.right);
-            let next: Vec<f64> = c.iter().zip(&step).map(|(c, s)| c + s).collect();
-            let moved = if free { [levels[0] + step[n], levels[1] + step[n + 1]] } else { levels };
-            let then = rows(&next, moved, sigma);
-            if then.square <= now.square {
-                let gain = now.square - then.square;
-                (c, levels, damping) = (next, moved, (damping * 0.3).max(1e-12));
-                let done = gain <= 1e-10 * then.square;
-                now = then;
-                if done {
-                    break;
-                }
-            } else if damping > 1e9 {
-                break;
-            } else {
-                damping *= 5.0;
-            }
-        }
-        let left = |(g, y): (&f64, &f64)| {
-            let share = (0.5 * curve.value(&c, *g)).sin().powi(2);
-            (y - levels[0] - (levels[1] - levels[0]) * share).powi(2)
-        };
-        let free_points = gray.len().saturating_sub(all).max(gray.len() / 4).max(1) as f64;
-        let rms = (gray.iter().zip(light).map(left).sum::<f64>() / free_points).sqrt();
-        sigma = rms.max(1e-6 * (levels[1] - levels[0]).abs());
-    }
-    let l = linear::factor(&rows(&c, levels, sigma).matrix, all).ok_or_else(singular)?;
-    let spread = |g: &f64| {
-        let (k, b) = curve.at(*g);
-        let mut v = vec![0.0; all];
-        b.iter().enumerate().for_each(|(j, b)| v[k + j] = *b);
-        linear::variance(&l, &v).max(0.0).sqrt()
-    };
-    let begin = curve.value(&c, gray[0]);
-    Ok(PhaseTable {
-        gray: gray.to_vec(),
-        phase: gray.iter().map(|g| curve.value(&c, *g) - begin).collect(),
-        sigma: gray.iter().map(spread).collect(),
-        how: How::Order,
-    })
-}
-
-/// The curve through the unfolded phases.
-fn start(curve: &Curve, gray: &[f64], phase: &[f64]) -> Result<Vec<f64>, ResponseError> {
-    let n = curve.len();
-    let mut normal = Normal::new(n);
-    for (g, p) in gray.iter().zip(phase) {
-        let (k, b) = curve.at(*g);
-        normal.row(&[0, 1, 2, 3].map(|j| (k + j, b[j])), *p);
-    }
-    for k in 0..n - 2 {
-        normal.row(&[(k, 0.03), (k + 1, -0.06), (k + 2, 0.03)], 0.0);
-    }
-    let l = linear::factor(&normal.matrix, n).ok_or_else(|| unfit("the gray values lie too unevenly"))?;
-    Ok(linear::solve(&l, &normal.right))
-}
-
-/// Noise of the intensities, from what neighbours do not explain: their second differences.
-fn noise(gray: &[f64], light: &[f64]) -> f64 {
-    let mut all: Vec<f64> = (1..gray.len() - 1)
-        .map(|k| {
-            let share = (gray[k] - gray[k - 1]) / (gray[k + 1] - gray[k - 1]);
-            let rest = light[k] - (1.0 - share) * light[k - 1] - share * light[k + 1];
-            rest.abs() / (1.0 + share * share + (1.0 - share).powi(2)).sqrt()
-        })
-        .collect();
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2] / 0.6745
 }
 
 #[cfg(test)]

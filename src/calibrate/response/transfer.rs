@@ -119,11 +119,20 @@ pub fn photon_transfer(pairs: &[FlatPair], dark: Option<FlatPair>) -> Result<Pho
         )));
     }
     let noise = good.first().map_or(0.0, |p| p.variance).sqrt();
-    if !(span > 10.0 * noise.max(1.0)) {
-        return Err(unfit(format!(
-            "the evenly lit frames all have {:.0} counts; record them at exposures from dark to nearly full",
-            good[0].mean
-        )));
+    if span <= 10.0 * noise.max(1.0) {
+        let exposures = good.iter().map(|p| p.exposure);
+        let [shortest, longest] = [exposures.clone().fold(f64::MAX, f64::min), exposures.fold(0.0, f64::max)];
+        let counts = good[0].mean;
+        return Err(unfit(if longest > 1.5 * shortest {
+            format!(
+                "the counts do not follow the exposure: {counts:.0} at {shortest} and at {longest}; the pixels are full, or the \
+                 light is not on the camera"
+            )
+        } else {
+            format!(
+                "the evenly lit frames all have {counts:.0} counts; record them at exposures from dark to nearly full"
+            )
+        }));
     }
     // Counts against exposure: their origin is the offset, and what bends is not linear.
     let straight = line(good.iter().map(|p| (p.exposure, p.mean, p.pixels as f64 / p.variance.max(0.1))))
@@ -272,7 +281,7 @@ mod tests {
             photon_transfer(&pairs, None).unwrap_err().to_string()
         };
         assert!(message(&[100.0, 500.0, 900.0], &mut rng).contains("3 of 3 pairs"));
-        assert!(message(&[1e4, 2e4, 3e4, 4e4, 5e4], &mut rng).contains("of 5 pairs"));
+        assert!(message(&[1e4, 2e4, 3e4, 4e4, 5e4], &mut rng).contains("do not follow the exposure"));
         assert!(message(&[500.0; 6], &mut rng).contains("exposures from dark"));
     }
 }
