@@ -1,6 +1,7 @@
 //! What is wrong with a real set-up: the parameters, presets, and how unknown ones are drawn.
 
 mod drift;
+pub mod estimate;
 mod file;
 mod imperfections;
 pub mod predict;

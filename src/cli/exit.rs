@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
+use crate::calibrate::estimate::EstimateError;
+use crate::calibrate::{CalibrationError, PredictError};
 use crate::data::DataError;
 use crate::engine::EngineError;
 use crate::experiment::{RunError, SettingsError};
 use crate::io::IoError;
+use crate::measure::MeasureError;
 use crate::optics::OpticsError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -49,6 +52,25 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = cause.downcast_ref::<ConfigError>() {
         return Some(config(e));
+    }
+    if let Some(e) = cause.downcast_ref::<MeasureError>() {
+        return Some(measure(e));
+    }
+    if let Some(e) = cause.downcast_ref::<EstimateError>() {
+        return Some(estimate(e));
+    }
+    if let Some(e) = cause.downcast_ref::<PredictError>() {
+        return Some(match e {
+            PredictError::Measure(e) => measure(e),
+            PredictError::Config(e) => config(e),
+            PredictError::Engine(e) => engine(e),
+        });
+    }
+    if let Some(e) = cause.downcast_ref::<CalibrationError>() {
+        return Some(match e {
+            CalibrationError::Settings(_) => USAGE,
+            CalibrationError::Io(e) => io(e),
+        });
     }
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
@@ -102,6 +124,28 @@ fn engine(error: &EngineError) -> u8 {
         EngineError::Shape { .. } => DATA,
         EngineError::Length { .. } => USAGE,
         _ => DEVICE,
+    }
+}
+
+fn measure(error: &MeasureError) -> u8 {
+    match error {
+        MeasureError::Io(e) => io(e),
+        MeasureError::Config { .. } => USAGE,
+        MeasureError::Frame { .. } => DATA,
+    }
+}
+
+fn estimate(error: &EstimateError) -> u8 {
+    match error {
+        EstimateError::Measure(e) => measure(e),
+        EstimateError::Config(e) => config(e),
+        EstimateError::Engine(e) => engine(e),
+        EstimateError::Choice { .. } => USAGE,
+        EstimateError::NoFrames { .. } | EstimateError::Metric(_) => DATA,
+        EstimateError::Turned { .. }
+        | EstimateError::Order(_)
+        | EstimateError::Poor { .. }
+        | EstimateError::Unfinished { .. } => NUMERICS,
     }
 }
 
