@@ -464,7 +464,7 @@ pub(super) struct Shaders {
 }
 
 mod report;
-pub(super) use report::Report;
+pub(super) use report::{Frames, Report};
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ use crate::engine::EngineError;
 use crate::experiment::{RunError, SettingsError};
 use crate::io::IoError;
 use crate::measure::MeasureError;
+use crate::metrics::MetricError;
 use crate::optics::OpticsError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -74,6 +75,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
+    }
+    if cause.is::<MetricError>() {
+        return Some(DATA);
     }
     if cause.is::<super::study::Diverged>() {
         return Some(NUMERICS);

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod bits;
 pub mod classify;
 mod config;
+pub mod frames;
 mod spectrum;
 pub mod study;
 pub mod versus;
