@@ -1,5 +1,6 @@
 //! What is wrong with a real set-up: the parameters, presets, and how unknown ones are drawn.
 
+pub mod caustic;
 mod drift;
 pub mod estimate;
 mod file;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::calibrate::caustic::CausticError;
 use crate::calibrate::estimate::EstimateError;
 use crate::calibrate::{CalibrationError, PredictError};
 use crate::data::DataError;
@@ -76,7 +77,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
     }
-    if cause.is::<MetricError>() {
+    if cause.is::<MetricError>() || cause.is::<CausticError>() {
         return Some(DATA);
     }
     if cause.is::<super::study::Diverged>() {

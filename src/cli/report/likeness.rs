@@ -25,6 +25,8 @@ pub(super) struct Found {
     pub(super) charts: Vec<Chart>,
     pub(super) tables: Vec<Table>,
     pub(super) samples: Vec<Sample>,
+    /// Further keys of the JSON file.
+    pub(super) numbers: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Found {
@@ -79,9 +81,12 @@ impl Found {
             commit: origin.commit,
             date: origin.date,
         };
-        let numbers = serde_json::json!({
+        let mut numbers = serde_json::json!({
             "report": files.html.display().to_string(), "samples": page.samples, "warnings": page.warnings,
         });
+        for (key, value) in self.numbers {
+            numbers[key] = value;
+        }
         files.write(&render_likeness(&page)?, &likeness_csv(&page.samples)?, &numbers)?;
         print(&likeness_text(&page));
         files.say(common);

@@ -1,6 +1,7 @@
 //! `ffm report`.
 
 mod against;
+mod caustic;
 mod likeness;
 mod measured;
 mod runs;
@@ -18,6 +19,7 @@ pub(super) fn report(args: &Report, common: &Common) -> anyhow::Result<ExitCode>
     match (&args.measured, &args.against) {
         (None, _) => runs::report(&args.runs, &files, common),
         (Some(measured), Some(against)) => against::report(measured, against, &files, common),
+        (Some(measured), None) if args.caustic => caustic::report(measured, &files, common),
         (Some(measured), None) => measured::report(measured, args, &files, common),
     }
 }
