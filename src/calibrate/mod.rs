@@ -1,6 +1,8 @@
 //! What is wrong with a real set-up: the parameters, presets, and how unknown ones are drawn.
 
+pub mod caustic;
 mod drift;
+pub mod estimate;
 mod file;
 mod gray;
 mod imperfections;

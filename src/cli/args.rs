@@ -91,6 +91,8 @@ pub(super) enum Command {
     },
     /// Propagate a field or picture through free space
     Propagate(Propagate),
+    /// Fit the twin to camera frames: what is wrong with a set-up, with uncertainties
+    Calibrate(Calibrate),
     /// Print the training methods: gradient, source, needs, optical work
     Methods(Methods),
     /// List and measure the devices of this machine
@@ -314,6 +316,41 @@ pub(super) struct Propagate {
     /// Go on with a method that undersamples its kernel
     #[arg(long)]
     pub(super) allow_undersampled: bool,
+}
+
+/// `ffm calibrate`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  ffm calibrate bench --out calibration.toml\n  \
+    ffm calibrate bench --out calibration.toml --free crosstalk,distortion --fix gamma --device gpu --json\n\n\
+    Names for --free and --fix: shift, axial, roll, magnification, tilt, illumination, fill_factor, range, gamma, crosstalk,\n\
+    aperture, modulator_aberration (of every layer that frames show); gain, offset, blur, distortion, shear, aspect (of the\n\
+    camera). Free without being named: all but crosstalk, distortion, shear and aspect, and but tilt and defocus (Noll 4)\n\
+    where all frames of a layer have one distance, which cannot tell them from shift, axial and magnification.\n\n\
+    Exit code 6: the twin does not meet the frames, or they are mirrored or out of order; nothing is written then.\n\n\
+    JSON keys: file, name, estimates (array of key, value, sigma, unit, from; SI units), unclear (array of keys, advice), fit\n\
+    (frames, rms, chi_square, iterations, ssim_before, ssim_after), ssim_fitted, ssim_tested (frames, before,\n\
+    after), seconds, device.")]
+pub(super) struct Calibrate {
+    /// Measurement folder
+    pub(super) measurement: PathBuf,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Calibration to start from; what is not free stays as it says
+    #[arg(long, value_name = "FILE")]
+    pub(super) start: Option<PathBuf>,
+    /// Parameters to estimate as well
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub(super) free: Vec<String>,
+    /// Parameters to leave as they are
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub(super) fix: Vec<String>,
+    /// Highest Noll index of the modulator's wavefront
+    #[arg(long, value_name = "N", default_value_t = 11, value_parser = range(4, 66))]
+    pub(super) zernike: usize,
+    /// Where to compute.
+    #[command(flatten)]
+    pub(super) device: Device,
 }
 
 /// `ffm methods`.
@@ -757,7 +794,7 @@ pub(super) struct Lab {
     pub(super) set: Vec<String>,
 }
 mod report;
-pub(super) use report::Report;
+pub(super) use report::{Frames, Report};
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::calibrate::CalibrationError;
+use crate::calibrate::caustic::CausticError;
+use crate::calibrate::estimate::EstimateError;
+use crate::calibrate::{CalibrationError, PredictError};
 use crate::data::DataError;
 use crate::device::Misfit;
 use crate::engine::EngineError;
@@ -11,6 +13,7 @@ use crate::holography::HolographyError;
 use crate::io::IoError;
 use crate::lab::LabError;
 use crate::measure::MeasureError;
+use crate::metrics::MetricError;
 use crate::optics::OpticsError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -70,8 +73,21 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Misfit>() {
         return Some(USAGE);
     }
+    if let Some(e) = cause.downcast_ref::<EstimateError>() {
+        return Some(estimate(e));
+    }
+    if let Some(e) = cause.downcast_ref::<PredictError>() {
+        return Some(match e {
+            PredictError::Measure(e) => measure(e),
+            PredictError::Config(e) => config(e),
+            PredictError::Engine(e) => engine(e),
+        });
+    }
     if cause.is::<super::study::Wrong>() || cause.is::<SettingsError>() || cause.is::<OpticsError>() {
         return Some(USAGE);
+    }
+    if cause.is::<MetricError>() || cause.is::<CausticError>() {
+        return Some(DATA);
     }
     if cause.is::<super::study::Diverged>() {
         return Some(NUMERICS);
@@ -155,6 +171,20 @@ fn calibration(error: &CalibrationError) -> u8 {
     match error {
         CalibrationError::Settings(_) => USAGE,
         CalibrationError::Io(e) => io(e),
+    }
+}
+
+fn estimate(error: &EstimateError) -> u8 {
+    match error {
+        EstimateError::Measure(e) => measure(e),
+        EstimateError::Config(e) => config(e),
+        EstimateError::Engine(e) => engine(e),
+        EstimateError::Choice { .. } => USAGE,
+        EstimateError::NoFrames { .. } | EstimateError::Metric(_) => DATA,
+        EstimateError::Turned { .. }
+        | EstimateError::Order(_)
+        | EstimateError::Poor { .. }
+        | EstimateError::Unfinished { .. } => NUMERICS,
     }
 }
 

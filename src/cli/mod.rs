@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod bits;
+mod calibrate;
 mod compare;
 mod data;
 mod devices;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Resume(args) => train::resume(&args, &common),
         Command::Eval(args) => eval::eval(&args, &common),
         Command::Propagate(args) => propagate::propagate(&args, &common),
+        Command::Calibrate(args) => calibrate::calibrate(&args, &common),
         Command::Compare(args) => compare::compare(&args, &common),
         Command::Reproduce { command } => reproduce::reproduce(&command, &common),
         Command::Methods(args) => methods::methods(&args, &common),

@@ -44,6 +44,16 @@ pub(super) fn bar(length: u64, shown: bool, template: &str) -> ProgressBar {
     ProgressBar::with_draw_target(Some(length), target).with_style(style.progress_chars("━╸─"))
 }
 
+/// A sign of life with a message, for work whose length is not known.
+pub(super) fn spinner(shown: bool) -> ProgressBar {
+    let target = if shown { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("  {spinner} {elapsed}  {msg}");
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
+
 impl Watch for Progress {
     fn stage(&mut self, method: Method, epochs: usize) {
         self.close();

@@ -5,6 +5,7 @@ pub mod bits;
 mod calibrated;
 pub mod classify;
 mod config;
+pub mod frames;
 mod spectrum;
 pub mod study;
 pub mod versus;

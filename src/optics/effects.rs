@@ -33,7 +33,7 @@ pub fn pixel_aperture(h: &mut Field, side: f64) {
 }
 
 /// `sin(pi t) / (pi t)`.
-pub(crate) fn sinc(t: f64) -> f64 {
+pub fn sinc(t: f64) -> f64 {
     if t == 0.0 { 1.0 } else { (PI * t).sin() / (PI * t) }
 }
 

@@ -32,6 +32,15 @@ pub static CYCLIC: LazyLock<ColourMap> = LazyLock::new(|| {
     })
 });
 
+/// Diverging map for differences: blue, white in the middle, red.
+pub static DIVERGING: LazyLock<ColourMap> = LazyLock::new(|| {
+    array::from_fn(|i| {
+        let t = (i as f64 - 127.5) / 127.5;
+        let hue = if t < 0.0 { 255.0 } else { 30.0 };
+        Lch { lightness: 0.97 - 0.52 * t.abs(), chroma: 0.17 * t.abs().powf(0.8), hue }.to_rgb()
+    })
+});
+
 /// Gray map for amplitudes.
 pub static GRAY: LazyLock<ColourMap> = LazyLock::new(|| array::from_fn(|i| [i as u8; 3]));
 
@@ -132,6 +141,14 @@ mod tests {
         assert_eq!(sample_phase(0.3), sample_phase(0.3 + 3.0 * TAU));
         assert_eq!(sample_phase(-1e-9), sample_phase(0.0));
         assert!(step(sample_phase(0.0), sample_phase(PI)) > 60);
+    }
+
+    #[test]
+    fn diverging_is_brightest_in_the_middle_and_even() {
+        let light = DIVERGING.map(luminance);
+        // Rounding to 8 bits may lower the luminance by a hair.
+        assert!((1..128).all(|i| light[i] > light[i - 1] - 2e-3 && light[255 - i] > light[256 - i] - 2e-3));
+        assert!(light[127] > 0.85 && step(DIVERGING[0], DIVERGING[255]) > 60);
     }
 
     #[test]

@@ -76,7 +76,7 @@ struct Guide {
 }
 
 impl LineChart {
-    /// Lays out curves and levels; x is a count from 0.
+    /// Lays out curves and levels; the axis of x begins at 0, or at the smallest x below.
     pub(super) fn new(
         title: impl Into<String>,
         x_label: &'static str,
@@ -91,10 +91,11 @@ impl LineChart {
         let heights = finite().map(|p| p.1).chain(ends).chain(levels.iter().map(|l| l.value));
         let (low, high) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
         let y_values = if low <= high { ticks::covering(low, high, 5) } else { ticks::covering(0.0, 1.0, 5) };
-        let x_values = ticks::whole(0.0, x_high, 6);
+        let x_low = finite().map(|p| p.0).fold(0.0, f64::min);
+        let x_values = ticks::whole(x_low, x_high, 6);
 
         let (y_low, y_high) = (y_values[0], y_values[y_values.len() - 1]);
-        let x_at = |x: f64| LEFT + (RIGHT - LEFT) * x / x_high;
+        let x_at = |x: f64| LEFT + (RIGHT - LEFT) * (x - x_low) / (x_high - x_low);
         let y_at = |y: f64| BOTTOM - (BOTTOM - TOP) * (y - y_low) / (y_high - y_low);
         let place = |values: &[f64], at: &dyn Fn(f64) -> f64| {
             values.iter().map(|&v| Tick { at: pixel(at(v)), label: ticks::label(v, values) }).collect()

@@ -9,6 +9,7 @@ mod boxed;
 pub mod colour;
 mod error;
 mod format;
+pub mod likeness;
 mod lines;
 mod matrix;
 mod measure;

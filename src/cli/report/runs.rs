@@ -14,7 +14,7 @@ use crate::report::study::{render_study, study_text};
 pub(super) fn report(folders: &[PathBuf], files: &Files, common: &Common) -> anyhow::Result<ExitCode> {
     if folders.len() < 2 {
         anyhow::bail!(Wrong(format!(
-            "ffm report compares two or more run folders, not {}; name them one after the other",
+            "ffm report compares two or more run folders, not {}; name them one after the other, or frames with --measured",
             folders.len()
         )));
     }

@@ -5,6 +5,7 @@ mod page;
 mod table;
 
 pub use model::{Chart, Curve, Plate, Point, StudyReport, Table};
+pub(in crate::report) use page::{ChartView, chart_view};
 pub use page::{chart_svg, render_study};
 pub use table::{study_markdown, study_text};
 

@@ -38,7 +38,7 @@ pub struct StudyReport {
 pub struct Chart {
     /// What it shows.
     pub caption: String,
-    /// Label of the horizontal axis; its values count from 0.
+    /// Label of the horizontal axis, which begins at 0 or below.
     pub x_label: &'static str,
     /// Label of the vertical axis.
     pub y_label: &'static str,
@@ -49,7 +49,8 @@ pub struct Chart {
 /// A curve.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// Colour: `ideal`, `deployed`, `ffm`, or `device0` to `device5`; with ` train` behind it, dashed.
+    /// Colour: `ideal`, `deployed`, `ffm`, or `device0` to `device5`; with ` train` behind it, dashed,
+    /// with ` points`, markers alone.
     pub class: String,
     /// Name in the legend.
     pub name: String,
@@ -60,7 +61,7 @@ pub struct Curve {
 /// A point with the half length of its error bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Abscissa, 0 or more.
+    /// Abscissa.
     pub x: f64,
     /// Ordinate.
     pub y: f64,

@@ -17,7 +17,7 @@ const PICTURE_SIDE: usize = 400;
 /// # Errors
 /// [`ReportError::Template`] when the page cannot be put together; a picture whose values do not fit its shape.
 pub fn render_study(report: &StudyReport) -> Result<String, ReportError> {
-    let charts = report.charts.iter().map(view).collect();
+    let charts = report.charts.iter().map(chart_view).collect();
     let plates = report.plates.iter().map(plate).collect::<Result<_, _>>()?;
     Ok(Page { report, charts, plates, wheel: gradient_stops(&CYCLIC) }.render()?)
 }
@@ -28,7 +28,8 @@ fn plate(plate: &Plate) -> Result<PlateView<'_>, ReportError> {
     Ok(PlateView { title: &plate.title, pictures: pictures.collect::<Result<_, ReportError>>()?, phases })
 }
 
-fn view(chart: &Chart) -> ChartView<'_> {
+/// Lays out a chart.
+pub(in crate::report) fn chart_view(chart: &Chart) -> ChartView<'_> {
     ChartView { caption: &chart.caption, legend: legend(chart), chart: lines(chart) }
 }
 
@@ -63,11 +64,12 @@ struct PlateView<'a> {
     phases: bool,
 }
 
-struct ChartView<'a> {
-    caption: &'a str,
+/// A chart with its legend.
+pub(in crate::report) struct ChartView<'a> {
+    pub(in crate::report) caption: &'a str,
     /// CSS class and name of every curve.
-    legend: Vec<(&'a str, &'a str)>,
-    chart: LineChart,
+    pub(in crate::report) legend: Vec<(&'a str, &'a str)>,
+    pub(in crate::report) chart: LineChart,
 }
 
 impl PlateView<'_> {

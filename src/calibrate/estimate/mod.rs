@@ -1,0 +1,283 @@
+//! What is wrong with a set-up, estimated from its frames: the twin is fitted to them by robust non-linear least squares.
+
+mod error;
+mod model;
+mod normal;
+mod parameters;
+mod quality;
+mod register;
+mod report;
+mod search;
+mod tangents;
+
+pub use error::EstimateError;
+pub use parameters::{Choice, names};
+
+use ndarray::Array2;
+
+use crate::calibrate::Calibration;
+use crate::engine::Engine;
+use crate::measure::{MeasureError, Measurement, Role};
+use model::{FrameData, Model};
+use parameters::Knob;
+use search::{Found, Task};
+
+/// How well a twin meets frames.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Similarity {
+    /// Frames.
+    pub frames: usize,
+    /// Mean SSIM of the nominal twin.
+    pub before: f64,
+    /// Mean SSIM of the calibrated twin.
+    pub after: f64,
+}
+
+/// A calibration, and how good it is.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The file.
+    pub calibration: Calibration,
+    /// Frames that were fitted.
+    pub fitted: Similarity,
+    /// Frames of role `test`, which the fit has not seen.
+    pub tested: Option<Similarity>,
+}
+
+/// Fits the twin of a measurement to its frames of role `fit`, starting from `base` (what is known already). `news` is told how
+/// it goes.
+///
+/// # Errors
+/// Frames that cannot be used, that are mirrored or out of order, or that the twin does not meet.
+pub fn estimate(
+    m: &Measurement,
+    base: &Calibration,
+    choice: &Choice,
+    engine: Box<dyn Engine>,
+    news: &mut dyn FnMut(&str),
+) -> Result<Outcome, EstimateError> {
+    let (fit, test) = (frames(m, Role::Fit)?, frames(m, Role::Test)?);
+    if fit.is_empty() {
+        return Err(EstimateError::NoFrames { dir: m.dir.display().to_string() });
+    }
+    let mut model = Model::new(&m.config, base, engine)?;
+    let layers = shown(&fit);
+    model.parameters = parameters::list(&m.config, model.grid(), &layers, choice)?;
+    let expected = model.start();
+    let inside = model.inside(&expected);
+    let valid = usable(m, &fit, &inside)?;
+
+    // 1. Where the frames lie, how bright they are, and whether they show what is said.
+    let every: Vec<usize> = (0..fit.len()).collect();
+    let mut x = expected.clone();
+    brightness(&mut model, &fit, &valid, &mut x)?;
+    let place = placed(&mut model, &fit, &mut x, news)?;
+    news(&format!(
+        "frames lie {:.1}, {:.1} camera pixels (x, y) from where they should; correlation {:.2}",
+        place.shift[1], place.shift[0], place.correlation
+    ));
+    brightness(&mut model, &fit, &valid, &mut x)?;
+    quality::check_order(m, &mut model, &fit, &valid, &x)?;
+
+    // 2. From few frames and few parameters to all.
+    let few = spread(fit.len(), 4);
+    let coarse: Vec<bool> = model.parameters.iter().map(|p| is_coarse(p.knob)).collect();
+    let all = vec![true; model.parameters.len()];
+    let mut iterations = 0;
+    let mut found =
+        Found { x, noise: normal::Noise { dark: 1.0, slope: 0.0 }, iterations: 0, converged: false };
+    let mut stages = vec![(few.clone(), coarse, 6)];
+    if few.len() < fit.len() {
+        stages.push((few, all.clone(), 10));
+    }
+    stages.push((every.clone(), all.clone(), 25));
+    for (which, active, steps) in stages {
+        let task = Task { frames: &fit, which, valid: &valid, active, expected: &expected, steps };
+        found = task.search(&mut model, found.x, news)?;
+        iterations += found.iterations;
+    }
+
+    // 3. What cannot be told apart stays where it was expected, and the rest is fitted once more.
+    let mut task =
+        Task { frames: &fit, which: every, valid: &valid, active: all, expected: &expected, steps: 10 };
+    let mut normal = task.normal(&mut model, &found.x, found.noise)?;
+    let (unclear, held) = report::unclear(&model, &normal);
+    if !held.is_empty() {
+        for &n in &held {
+            (task.active[n], found.x[n]) = (false, expected[n]);
+        }
+        let again = task.search(&mut model, found.x, news)?;
+        iterations += again.iterations;
+        found = again;
+        normal = task.normal(&mut model, &found.x, found.noise)?;
+    }
+    found.iterations = iterations;
+
+    // 4. How good it is.
+    quality::check_order(m, &mut model, &fit, &valid, &found.x)?;
+    report::outcome(report::Parts { m, model, normal, found, unclear, held, fit, test, valid, base })
+}
+
+fn frames(m: &Measurement, role: Role) -> Result<Vec<FrameData>, EstimateError> {
+    let numbers = (1..).zip(&m.config.frames).filter(|(_, f)| f.role == role && !f.reference);
+    numbers.map(|(number, _)| FrameData::read(m, number)).collect()
+}
+
+/// Layers that frames show, each with the number of distances that frames have behind it.
+fn shown(frames: &[FrameData]) -> Vec<(usize, usize)> {
+    let mut all: Vec<(usize, Vec<u64>)> = Vec::new();
+    for frame in frames {
+        for (k, &layer) in frame.way.layers.iter().enumerate() {
+            let last = k + 1 == frame.way.layers.len();
+            let at = all.iter().position(|(l, _)| *l == layer).unwrap_or_else(|| {
+                all.push((layer, Vec::new()));
+                all.len() - 1
+            });
+            let distance = if last { frame.way.distance().to_bits() } else { 0 };
+            if !all[at].1.contains(&distance) {
+                all[at].1.push(distance);
+            }
+        }
+    }
+    all.sort_unstable();
+    all.into_iter().map(|(layer, distances)| (layer, distances.len())).collect()
+}
+
+/// Numbers of up to `most` frames, evenly spread.
+fn spread(frames: usize, most: usize) -> Vec<usize> {
+    let n = frames.min(most);
+    (0..n).map(|k| k * frames / n).collect()
+}
+
+/// Parameters that decide whether speckles lie on each other at all.
+fn is_coarse(knob: Knob) -> bool {
+    matches!(
+        knob,
+        Knob::Shift(_)
+            | Knob::Axial
+            | Knob::Roll
+            | Knob::Magnification
+            | Knob::Gain
+            | Knob::Offset
+            | Knob::Range
+    )
+}
+
+/// Pixels that can be used: those that the twin knows and that are not saturated.
+fn usable(
+    m: &Measurement,
+    frames: &[FrameData],
+    inside: &Array2<bool>,
+) -> Result<Vec<Array2<bool>>, EstimateError> {
+    let full = 2.0_f64.powi(m.config.camera.bits as i32) - 1.0;
+    let count = |used: &Array2<bool>| used.iter().filter(|v| **v).count();
+    let known = count(inside);
+    let wrong = |number: usize, problem: String| {
+        let file = m.config.frames[number - 1].file.clone();
+        EstimateError::Measure(MeasureError::Frame { file, number, problem })
+    };
+    let mut all = Vec::new();
+    for frame in frames {
+        if known < 1000 {
+            let problem = format!(
+                "only {known} of its pixels look at the twin's grid; check camera.pixels, camera.pitch, optics.pixels and optics.pitch"
+            );
+            return Err(wrong(frame.number, problem));
+        }
+        let mut used = inside.clone();
+        used.zip_mut_with(&frame.counts, |used, v| *used &= *v < full);
+        let lost = 1.0 - count(&used) as f64 / known as f64;
+        if lost > 0.2 {
+            let problem =
+                format!("{:.0} % of its pixels are saturated; expose for a shorter time", 100.0 * lost);
+            return Err(wrong(frame.number, problem));
+        }
+        let lit = || frame.counts.iter().zip(&used).filter(|(_, u)| **u).map(|(v, _)| *v);
+        let (low, high) = lit().fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+        if high - low < 12.0 {
+            let problem =
+                format!("its counts are {low} to {high}, too dark to be fitted; expose for a longer time");
+            return Err(wrong(frame.number, problem));
+        }
+        all.push(used);
+    }
+    Ok(all)
+}
+
+/// Gain and offset by a straight line of counts over predicted counts, where they are free.
+fn brightness(
+    model: &mut Model,
+    frames: &[FrameData],
+    valid: &[Array2<bool>],
+    x: &mut [f64],
+) -> Result<(), EstimateError> {
+    let place = |knob| model.parameters.iter().position(|p| p.knob == knob);
+    let (Some(gain), offset) = (place(Knob::Gain), place(Knob::Offset)) else { return Ok(()) };
+    let which = spread(frames.len(), 4);
+    let predicted = model.evaluate(frames, &which, x)?;
+    let dark = search::offset(model, x);
+    let (mut n, mut sx, mut sy, mut sxx, mut sxy) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    let mut lowest = f64::INFINITY;
+    for (&frame, p) in which.iter().zip(&predicted) {
+        let each = p.iter().zip(&frames[frame].counts).zip(&valid[frame]).filter(|(_, used)| **used);
+        for ((p, d), _) in each {
+            let light = p - dark;
+            (n, sx, sy, sxx, sxy) = (n + 1.0, sx + light, sy + d, sxx + light * light, sxy + light * d);
+            lowest = lowest.min(*d);
+        }
+    }
+    // Where speckles do not lie on each other yet the line is flat; then the darkest pixel is the offset, and means tell the gain.
+    let slope = (n * sxy - sx * sy) / (n * sxx - sx * sx);
+    let mean_slope = (sy - n * lowest) / sx;
+    let (slope, level) = match slope > 0.5 * mean_slope {
+        true => (slope, (sy - slope * sx) / n),
+        false => (mean_slope, lowest),
+    };
+    if offset.is_none() && slope > 0.0 {
+        x[gain] *= (sy - n * dark) / sx;
+    } else if let Some(offset) = offset.filter(|_| slope > 0.0) {
+        (x[gain], x[offset]) = (x[gain] * slope, level);
+    }
+    model.parameters[gain].scale = 0.01 * x[gain];
+    model.parameters[gain].prior = 100.0 * x[gain];
+    Ok(())
+}
+
+/// Moves the last layers by where the frames lie; looks at other distances where nothing is found.
+fn placed(
+    model: &mut Model,
+    frames: &[FrameData],
+    x: &mut Vec<f64>,
+    news: &mut dyn FnMut(&str),
+) -> Result<register::Place, EstimateError> {
+    let which = spread(frames.len(), 4);
+    let measured: Vec<&Array2<f64>> = which.iter().map(|&k| &frames[k].counts).collect();
+    let look = |model: &mut Model, x: &[f64]| -> Result<register::Place, EstimateError> {
+        let predicted = model.evaluate(frames, &which, x)?;
+        register::register(&predicted, &measured)
+    };
+    let mut best = look(model, x)?;
+    let axial: Vec<usize> = (0..x.len()).filter(|&n| model.parameters[n].knob == Knob::Axial).collect();
+    if best.correlation < 0.25 && !axial.is_empty() {
+        news("the frames hardly resemble the twin; trying other distances");
+        let start = x.clone();
+        for part in [-0.04, -0.02, -0.01, 0.01, 0.02, 0.04] {
+            let mut tried = start.clone();
+            axial.iter().for_each(|&n| tried[n] += part * model.config.optics.distance.0);
+            let place = look(model, &tried)?;
+            if place.correlation > 1.2 * best.correlation {
+                (best, *x) = (place, tried);
+            }
+        }
+    }
+    let pitch = model.config.camera.pitch.both().map(|l| l.0);
+    let last: Vec<usize> = frames.iter().filter_map(|f| f.way.layers.last().copied()).collect();
+    for (n, p) in model.parameters.iter().enumerate() {
+        if let Knob::Shift(k) = p.knob
+            && last.contains(&p.layer)
+        {
+            x[n] = (x[n] + best.shift[1 - k] * pitch[1 - k]).clamp(p.limits[0], p.limits[1]);
+        }
+    }
+    Ok(best)
+}

@@ -1,0 +1,420 @@
+//! Frames as a function of the parameters, and their derivatives: tangent fields, carried exactly through the rest of the light
+//! path, which is linear.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use super::EstimateError;
+use super::parameters::{Knob, Parameter};
+use super::tangents::{MaskChange, transfer_change};
+use crate::calibrate::predict::{self, Fine, FreeSpace, Sight, Way};
+use crate::calibrate::{Calibration, Registration};
+use crate::engine::{Engine, cpu};
+use crate::measure::{Measurement, MeasurementConfig};
+use crate::optics::{Field, Grid};
+use crate::twin::System;
+
+/// Fields of so many bytes are in flight together.
+const FLIGHT_BYTES: usize = 512 << 20;
+
+/// A frame that the model is fitted to or compared with.
+pub(crate) struct FrameData {
+    /// Its number, from 1.
+    pub(crate) number: usize,
+    pub(crate) exposure: f64,
+    /// Counts.
+    pub(crate) counts: Array2<f64>,
+    /// Commands of the layers of its way.
+    commands: Vec<Array2<f32>>,
+    pub(crate) way: Way,
+}
+
+impl FrameData {
+    pub(crate) fn read(m: &Measurement, number: usize) -> Result<Self, EstimateError> {
+        let way = Way::of(m, number)?;
+        let commands =
+            way.layers.iter().map(|&l| predict::commands(m, number, l)).collect::<Result<_, _>>()?;
+        let counts = m.counts(number)?;
+        Ok(Self { number, exposure: m.config.frames[number - 1].exposure, counts, commands, way })
+    }
+}
+
+/// Light and its derivatives on the way through the layers.
+struct Flight {
+    field: Field,
+    /// Number of the parameter, and the derivative by it.
+    tangents: Vec<(usize, Field)>,
+}
+
+/// The forward model.
+pub(crate) struct Model {
+    pub(crate) config: MeasurementConfig,
+    pub(crate) parameters: Vec<Parameter>,
+    base: Calibration,
+    grid: Grid,
+    space: FreeSpace,
+}
+
+/// A predicted frame and its derivatives by all parameters, camera pixels.
+pub(crate) struct Linear {
+    pub(crate) counts: Array2<f64>,
+    pub(crate) columns: Vec<Array2<f64>>,
+}
+
+impl Model {
+    pub(crate) fn new(
+        config: &MeasurementConfig,
+        base: &Calibration,
+        engine: Box<dyn Engine>,
+    ) -> Result<Self, EstimateError> {
+        let system = predict::system(config, base)?;
+        let space = FreeSpace::new(&system, engine)?;
+        let mut base = base.clone();
+        // Presets resolved; a layer that is estimated has all of its errors itself.
+        base.imperfections =
+            crate::calibrate::resolve(&base.imperfections).map_err(crate::twin::ConfigError::from)?;
+        for layer in 1..=config.optics.layers {
+            base.imperfections.layer.insert(layer.to_string(), system.errors_of(layer));
+        }
+        Ok(Self { config: config.clone(), parameters: Vec::new(), base, grid: *system.grid(), space })
+    }
+
+    pub(crate) fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// Where all parameters start.
+    pub(crate) fn start(&self) -> Vec<f64> {
+        self.parameters.iter().map(|p| p.value(&self.base, &self.grid)).collect()
+    }
+
+    /// The calibration with these values.
+    pub(crate) fn calibration(&self, x: &[f64]) -> Calibration {
+        let mut c = self.base.clone();
+        self.parameters.iter().zip(x).for_each(|(p, v)| p.put(&mut c, *v, &self.grid));
+        c
+    }
+
+    fn sight(&self, c: &Calibration, turn: impl FnOnce(&mut Registration, &mut f64)) -> Sight {
+        let mut registration = c.registration.unwrap_or_default();
+        let mut variance = c.response.map_or(0.0, |r| r.blur * r.blur);
+        turn(&mut registration, &mut variance);
+        Sight::new(&self.grid, &self.config.camera, registration, variance)
+    }
+
+    /// Camera pixels that the twin knows.
+    pub(crate) fn inside(&self, x: &[f64]) -> Array2<bool> {
+        self.sight(&self.calibration(x), |_, _| ()).inside()
+    }
+
+    /// Counts of frames.
+    pub(crate) fn evaluate(
+        &mut self,
+        frames: &[FrameData],
+        which: &[usize],
+        x: &[f64],
+    ) -> Result<Vec<Array2<f64>>, EstimateError> {
+        let mut found: Vec<Option<Array2<f64>>> = which.iter().map(|_| None).collect();
+        self.run(frames, which, x, false, |at, linear| found[at] = Some(linear.counts))?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Counts of frames and their derivatives, frame by frame; `visit` is told the position in `which`.
+    pub(crate) fn linearise(
+        &mut self,
+        frames: &[FrameData],
+        which: &[usize],
+        x: &[f64],
+        visit: impl FnMut(usize, Linear),
+    ) -> Result<(), EstimateError> {
+        self.run(frames, which, x, true, visit)
+    }
+
+    fn run(
+        &mut self,
+        frames: &[FrameData],
+        which: &[usize],
+        x: &[f64],
+        tangents: bool,
+        mut visit: impl FnMut(usize, Linear),
+    ) -> Result<(), EstimateError> {
+        let calibration = self.calibration(x);
+        let system = predict::system(&self.config, &calibration)?;
+        let sight = self.sight(&calibration, |_, _| ());
+        let mut ways: BTreeMap<&Way, Vec<usize>> = BTreeMap::new();
+        for (at, &frame) in which.iter().enumerate() {
+            ways.entry(&frames[frame].way).or_default().push(at);
+        }
+        let bytes = 16 * self.grid.len() * if tangents { self.parameters.len() + 2 } else { 2 };
+        for (way, members) in ways {
+            let layers = way.parts(&system, self.space.padded())?;
+            let changes = if tangents { self.changes(way, &layers, &system, x)? } else { Vec::new() };
+            let camera = if tangents { self.camera_sights(way, &calibration, x) } else { Vec::new() };
+            for group in members.chunks((FLIGHT_BYTES / bytes).clamp(1, 8)) {
+                let data: Vec<&FrameData> = group.iter().map(|&at| &frames[which[at]]).collect();
+                let flights = self.fly(&layers, &changes, &data, &system)?;
+                for ((flight, &at), frame) in flights.into_iter().zip(group).zip(&data) {
+                    let fine = sight.fine(&flight.field);
+                    visit(at, self.seen(&flight, &fine, &sight, &camera, frame, &calibration, tangents));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes of every layer of a way by its parameters.
+    fn changes(
+        &self,
+        way: &Way,
+        layers: &[crate::twin::LayerParts],
+        system: &System,
+        x: &[f64],
+    ) -> Result<Vec<Changes>, EstimateError> {
+        let mut all = Vec::new();
+        for (k, (&layer, parts)) in way.layers.iter().zip(layers).enumerate() {
+            let last = k + 1 == way.layers.len();
+            let mut changes = Changes::default();
+            for (n, (p, &v)) in
+                self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer)
+            {
+                if let Some(mask) = MaskChange::of(p, v, system)? {
+                    changes.masks.push((n, mask));
+                } else if !(last && matches!(p.knob, Knob::Shift(_))) {
+                    // What the last layer's shift does, the camera sees as a move of its own.
+                    let distance = if last { way.distance() } else { self.config.optics.distance.0 };
+                    let change = transfer_change(p, v, parts, system, distance)?;
+                    changes.transfers.extend(change.map(|h| (n, h)));
+                }
+            }
+            all.push(changes);
+        }
+        Ok(all)
+    }
+
+    /// Views of the camera on either side of every parameter that moves it: number, the two views, distance between them.
+    fn camera_sights(&self, way: &Way, c: &Calibration, x: &[f64]) -> Vec<(usize, [Sight; 2], f64)> {
+        let last = way.layers.last().copied();
+        let mut all = Vec::new();
+        for (n, (p, &v)) in self.parameters.iter().zip(x).enumerate() {
+            let step = p.scale;
+            let sides = match p.knob {
+                Knob::Shift(k) if Some(p.layer) == last => {
+                    // Light that moves by +s is seen as if the camera had moved by -s.
+                    [1.0, -1.0].map(|sign| self.sight(c, |r, _| r.offset[1 - k] -= sign * step))
+                }
+                Knob::Blur => {
+                    let down = step.min(v);
+                    all.push((
+                        n,
+                        [step, -down].map(|d| self.sight(c, |_, variance| *variance += d)),
+                        step + down,
+                    ));
+                    continue;
+                }
+                Knob::Distortion | Knob::Shear | Knob::Aspect => [1.0, -1.0].map(|sign| {
+                    let mut moved = c.clone();
+                    p.put(&mut moved, v + sign * step, &self.grid);
+                    self.sight(&moved, |_, _| ())
+                }),
+                _ => continue,
+            };
+            all.push((n, sides, 2.0 * step));
+        }
+        all
+    }
+
+    /// Light and tangents of frames of one way.
+    fn fly(
+        &mut self,
+        layers: &[crate::twin::LayerParts],
+        changes: &[Changes],
+        frames: &[&FrameData],
+        system: &System,
+    ) -> Result<Vec<Flight>, EstimateError> {
+        let start = predict::plane(system);
+        let mut flights: Vec<Flight> =
+            frames.iter().map(|_| Flight { field: start.clone(), tangents: Vec::new() }).collect();
+        for (k, parts) in layers.iter().enumerate() {
+            for (flight, frame) in flights.iter_mut().zip(frames) {
+                let commands = &frame.commands[k];
+                let mask = cpu::mask(&parts.modulator, commands);
+                flight.tangents.iter_mut().for_each(|(_, t)| *t *= &mask);
+                for (n, change) in changes.get(k).map_or(&[][..], |c| &c.masks) {
+                    let d = change.apply(&mask, &parts.modulator, commands) * &flight.field;
+                    flight.tangents.push((*n, d));
+                }
+                flight.field *= &mask;
+            }
+            let mut fresh: Vec<Vec<(usize, Field)>> = flights.iter().map(|_| Vec::new()).collect();
+            if let Some(changes) = changes.get(k).filter(|c| !c.transfers.is_empty()) {
+                let fields: Vec<Field> = flights.iter().map(|f| f.field.clone()).collect();
+                for (n, h) in &changes.transfers {
+                    let carried = self.space.carry(&fields, h)?;
+                    fresh.iter_mut().zip(carried).for_each(|(list, field)| list.push((*n, field)));
+                }
+            }
+            let mut all = Vec::new();
+            let mut numbers = Vec::new();
+            for flight in flights.drain(..) {
+                all.push(flight.field);
+                numbers.push(flight.tangents.iter().map(|(n, _)| *n).collect::<Vec<_>>());
+                all.extend(flight.tangents.into_iter().map(|(_, t)| t));
+            }
+            let mut carried = self.space.carry(&all, &parts.transfer)?.into_iter();
+            for (numbers, fresh) in numbers.into_iter().zip(fresh) {
+                let Some(field) = carried.next() else { break };
+                let mut tangents: Vec<_> = numbers.into_iter().zip(carried.by_ref()).collect();
+                tangents.extend(fresh);
+                flights.push(Flight { field, tangents });
+            }
+            if let Some(after) = &parts.after {
+                for flight in &mut flights {
+                    flight.field *= after.as_ref();
+                    flight.tangents.iter_mut().for_each(|(_, t)| *t *= after.as_ref());
+                }
+            }
+        }
+        Ok(flights)
+    }
+
+    /// What the camera makes of the light of one frame.
+    #[expect(clippy::too_many_arguments, reason = "everything that a camera's counts depend on")]
+    fn seen(
+        &self,
+        flight: &Flight,
+        fine: &Fine,
+        sight: &Sight,
+        camera: &[(usize, [Sight; 2], f64)],
+        frame: &FrameData,
+        calibration: &Calibration,
+        tangents: bool,
+    ) -> Linear {
+        let (gain, offset) = calibration.response.map_or((1.0, 0.0), |r| (r.gain, r.offset));
+        let scale = gain * frame.exposure;
+        let intensity = sight.intensity(fine);
+        let mut columns = Vec::new();
+        if tangents {
+            columns = vec![Array2::zeros(intensity.raw_dim()); self.parameters.len()];
+            for (n, t) in &flight.tangents {
+                columns[*n] = sight.change(fine, &sight.fine(t)) * scale;
+            }
+            for (n, [more, less], apart) in camera {
+                columns[*n] = (more.intensity(fine) - less.intensity(fine)) * (scale / apart);
+            }
+            for (p, column) in self.parameters.iter().zip(&mut columns) {
+                match p.knob {
+                    Knob::Gain => *column = &intensity * frame.exposure,
+                    Knob::Offset => column.fill(1.0),
+                    _ => {}
+                }
+            }
+        }
+        Linear { counts: intensity.mapv(|v| offset + scale * v), columns }
+    }
+}
+
+/// Changes of one layer, each with the number of its parameter.
+#[derive(Default)]
+struct Changes {
+    masks: Vec<(usize, MaskChange)>,
+    transfers: Vec<(usize, Arc<Field>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibrate::estimate::parameters;
+    use crate::engine::cpu::CpuEngine;
+    use crate::measure::{Frame, Shown, patterns};
+    use crate::optics::Length;
+    use crate::twin::Pair;
+
+    const ERRORS: &str = "[all]\nrange = 0.95\ngamma = 1.1\nfill_factor = 0.9\ncrosstalk = 0.4\naperture = 0.7\nroll = '0.2 deg'\n\
+        magnification = 1.003\nmodulator_aberration = { zernike = [[4, 0.3], [7, 0.4]] }\nshift = ['40 um', '-20 um']\n\
+        axial = '1 mm'\ntilt = ['0.2 mrad', '-0.1 mrad']\nillumination = { centre = ['0.1 mm', '0.05 mm'], waist = ['0.8 mm', '1 mm'] }";
+
+    /// Two layers, one frame through both and one through the first at another distance.
+    fn bench(dir: &std::path::Path) -> (Model, Vec<FrameData>) {
+        let mut config = MeasurementConfig::default();
+        config.optics.pixels = Pair::One(48);
+        config.optics.pitch = Pair::One(Length(20e-6));
+        config.optics.distance = Length(0.15);
+        config.optics.layers = 2;
+        config.camera.pixels = Pair::One(64);
+        config.camera.pitch = Pair::One(Length(10e-6));
+        for k in 1..=2 {
+            let gray = patterns::random_blocks([48, 48], 3, k);
+            std::fs::write(dir.join(format!("{k}.png")), crate::io::png_gray8(&gray).unwrap()).unwrap();
+        }
+        let show = |layers: &[usize]| {
+            layers.iter().map(|k| (k.to_string(), Shown::File(format!("{k}.png")))).collect()
+        };
+        let frame = |layers, distance| Frame {
+            file: "dark.png".into(),
+            show: show(layers),
+            distance,
+            exposure: 2.0,
+            ..Frame::default()
+        };
+        config.frames = vec![frame(&[1, 2], None), frame(&[1], Some(Length(0.12)))];
+        let dark = crate::io::png_gray8(&Array2::zeros((64, 64))).unwrap();
+        std::fs::write(dir.join("dark.png"), dark).unwrap();
+        let m = Measurement { dir: dir.into(), config };
+        let base = Calibration {
+            imperfections: toml::from_str(ERRORS).unwrap(),
+            response: Some(crate::calibrate::Response {
+                gain: 100.0,
+                offset: 5.0,
+                blur: 0.5,
+                electrons_per_count: None,
+            }),
+            ..Calibration::default()
+        };
+        let mut model = Model::new(&m.config, &base, Box::new(CpuEngine::<f64>::new(1).unwrap())).unwrap();
+        let free = parameters::names().into_iter().map(str::to_owned).collect();
+        let choice = parameters::Choice { free, fix: Vec::new(), zernike: 7 };
+        model.parameters = parameters::list(&m.config, model.grid(), &[(1, 2), (2, 1)], &choice).unwrap();
+        let frames = [1, 2].map(|n| FrameData::read(&m, n).unwrap()).into();
+        (model, frames)
+    }
+
+    #[test]
+    fn derivatives_are_those_of_the_predicted_frames() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut model, frames) = bench(dir.path());
+        let x = model.start();
+        let mut columns: Vec<Vec<Array2<f64>>> = vec![Vec::new(); 2];
+        model.linearise(&frames, &[0, 1], &x, |at, linear| columns[at] = linear.columns).unwrap();
+        let inside = model.inside(&x);
+        let mut wrong = Vec::new();
+        for n in 0..x.len() {
+            let p = model.parameters[n].clone();
+            // Bilinear sampling bends where a pixel passes another one: there the same two points are compared.
+            let bends = matches!(p.knob, Knob::Roll | Knob::Magnification);
+            let step = if bends { 0.5 } else { 0.3 } * p.scale;
+            let [more, less] = [step, -step].map(|d| {
+                let mut moved = x.clone();
+                moved[n] += d;
+                model.evaluate(&frames, &[0, 1], &moved).unwrap()
+            });
+            for frame in 0..2 {
+                let difference = (&more[frame] - &less[frame]) / (2.0 * step);
+                let tangent = &columns[frame][n];
+                let (mut error, mut size) = (0.0, 0.0);
+                for (at, _) in inside.indexed_iter().filter(|(_, used)| **used) {
+                    error += (difference[at] - tangent[at]).powi(2);
+                    size += difference[at].powi(2) + 1e-12;
+                }
+                // A frame that does not pass a layer has a derivative of zero, exactly.
+                let passes = p.layer == 0 || frames[frame].way.layers.contains(&p.layer);
+                let error = (error / size).sqrt();
+                if passes && error > 0.03 || !passes && tangent.iter().any(|v| *v != 0.0) {
+                    wrong.push(format!("{} frame {frame}: {error:.3}", p.key));
+                }
+            }
+        }
+        assert!(model.parameters.len() > 40 && wrong.is_empty(), "{wrong:#?}");
+    }
+}

@@ -1,0 +1,192 @@
+//! From a finished search to a calibration file: values, uncertainties, what is unclear, how good it is.
+
+use ndarray::Array2;
+
+use super::model::{FrameData, Model};
+use super::normal::Normal;
+use super::parameters::{Knob, Light, Parameter};
+use super::quality;
+use super::search::{Found, offset};
+use super::{EstimateError, Outcome, Similarity};
+use crate::calibrate::{Bench, Calibration, Estimate, Fit, Unclear};
+use crate::measure::Measurement;
+
+/// What the report is made of.
+pub(crate) struct Parts<'a> {
+    pub(crate) m: &'a Measurement,
+    pub(crate) model: Model,
+    pub(crate) normal: Normal,
+    pub(crate) found: Found,
+    pub(crate) unclear: Vec<Unclear>,
+    /// Parameters that were kept where they were expected.
+    pub(crate) held: Vec<usize>,
+    pub(crate) fit: Vec<FrameData>,
+    pub(crate) test: Vec<FrameData>,
+    pub(crate) valid: Vec<Array2<bool>>,
+    pub(crate) base: &'a Calibration,
+}
+
+/// Groups of parameters that these frames cannot tell apart, and those of them that are better kept where they are expected.
+pub(crate) fn unclear(model: &Model, normal: &Normal) -> (Vec<Unclear>, Vec<usize>) {
+    let covariance = normal.covariance(&normal.eigen());
+    let sigma = |n: usize| covariance[[n, n]].sqrt();
+    let mut held = Vec::new();
+    let mut groups = Vec::new();
+    for (n, p) in model.parameters.iter().enumerate() {
+        // Nothing was learned where as much is unknown as before.
+        if sigma(n) < 0.5 * p.prior || held.contains(&n) {
+            continue;
+        }
+        let tied = |k: usize| (covariance[[n, k]] / (sigma(n) * sigma(k))).abs() > 0.7;
+        let group: Vec<usize> = (0..model.parameters.len()).filter(|&k| k == n || tied(k)).collect();
+        let Some(&least) = group.iter().min_by_key(|&&k| rank(model.parameters[k].knob)) else { continue };
+        if held.contains(&least) {
+            continue;
+        }
+        held.push(least);
+        let of = |k: &usize| &model.parameters[*k];
+        groups.push(Unclear {
+            keys: group.iter().map(|k| of(k).key.clone()).collect(),
+            advice: advice(&group.iter().map(of).collect::<Vec<_>>(), of(&least)),
+        });
+    }
+    (groups, held)
+}
+
+/// What is kept free longest has the highest rank.
+fn rank(knob: Knob) -> usize {
+    match knob {
+        Knob::Tilt(_) => 0,
+        Knob::Crosstalk => 1,
+        Knob::Distortion | Knob::Shear | Knob::Aspect => 2,
+        Knob::Zernike(4) => 3,
+        Knob::Aperture => 4,
+        Knob::Slope(_) | Knob::Curvature(_) => 5,
+        Knob::FillFactor => 6,
+        Knob::Zernike(_) => 7,
+        Knob::Magnification | Knob::Gamma | Knob::Blur => 8,
+        _ => 9,
+    }
+}
+
+fn advice(group: &[&Parameter], held: &Parameter) -> String {
+    let words = |p: &&Parameter| {
+        let short = p.key.rsplit_once("layer.").map_or(p.key.as_str(), |(_, k)| k);
+        match short.split_once('.') {
+            Some((layer, name)) if p.of_layer() => format!("{} of layer {layer}", name.replace('.', " ")),
+            _ => p.key.replace('.', " "),
+        }
+    };
+    let named: Vec<String> = group.iter().map(words).collect();
+    let remedy = match held.knob {
+        Knob::Tilt(_) | Knob::Zernike(4) => "record frames at a second distance",
+        Knob::Range | Knob::Gamma | Knob::FillFactor | Knob::Crosstalk => {
+            "record frames of gratings and of random blocks of several sizes"
+        }
+        _ => "record more frames, of random blocks of several sizes",
+    };
+    let kept = words(&held);
+    match named.len() {
+        1 => format!("{kept} cannot be told from these frames and was kept; {remedy}"),
+        _ => format!(
+            "{} cannot be told apart from these frames; {kept} was kept; {remedy}",
+            named.join(" and ")
+        ),
+    }
+}
+
+/// The file, and how good it is.
+pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
+    let Parts { m, mut model, normal, found, unclear, held, fit, test, valid, base } = parts;
+    let x = &found.x;
+    let dark = offset(&model, x);
+    let inside = model.inside(x);
+    let mut compare = |frames: &[FrameData]| -> Result<Similarity, EstimateError> {
+        let every: Vec<usize> = (0..frames.len()).collect();
+        let after = model.evaluate(frames, &every, x)?;
+        let after = quality::similarity(&after, (dark, dark), frames, &inside)?;
+        let parameters = std::mem::take(&mut model.parameters);
+        let nominal = model.evaluate(frames, &every, &[])?;
+        let nominal_dark = base.response.map_or(0.0, |r| r.offset);
+        let before = quality::similarity(&nominal, (nominal_dark, dark), frames, &inside)?;
+        model.parameters = parameters;
+        Ok(Similarity { frames: frames.len(), before, after })
+    };
+    let fitted = compare(&fit)?;
+    let tested = if test.is_empty() { None } else { Some(compare(&test)?) };
+    let every: Vec<usize> = (0..fit.len()).collect();
+    let predicted = model.evaluate(&fit, &every, x)?;
+    let (rms, chi_square) = quality::residuals(&predicted, dark, &fit, &valid);
+    if !(fitted.after.is_finite() && (fitted.after > 0.6 || chi_square < 4.0)) {
+        let what = format!(
+            "after {} steps the residual is {rms:.1} counts rms, {:.1} times the noise, and the SSIM {:.2} ({:.2} before)",
+            found.iterations,
+            chi_square.sqrt(),
+            fitted.after,
+            fitted.before
+        );
+        return Err(EstimateError::Poor { what });
+    }
+    if !found.converged {
+        return Err(EstimateError::Unfinished { steps: found.iterations });
+    }
+    let mut calibration = model.calibration(x);
+    let o = &m.config.optics;
+    calibration.name.clone_from(&m.config.name);
+    calibration.bench = Some(Bench {
+        wavelength: o.wavelength,
+        pixels: o.pixels.both(),
+        pitch: o.pitch.both(),
+        layers: o.layers,
+        distance: o.distance,
+    });
+    calibration.fit = Some(Fit {
+        frames: fit.len(),
+        rms,
+        chi_square,
+        iterations: found.iterations,
+        ssim_before: fitted.before,
+        ssim_after: fitted.after,
+    });
+    calibration.estimates = estimates(&model, &normal, x, &held, fit.len());
+    calibration.unclear = unclear;
+    Ok(Outcome { calibration, fitted, tested })
+}
+
+/// Every fitted number with its uncertainty, as the file has them.
+fn estimates(model: &Model, normal: &Normal, x: &[f64], held: &[usize], frames: usize) -> Vec<Estimate> {
+    let covariance = normal.covariance(&normal.eigen());
+    let calibration = model.calibration(x);
+    let mut all = Vec::new();
+    for (n, p) in model.parameters.iter().enumerate().filter(|(n, _)| !held.contains(n)) {
+        let sigma = covariance[[n, n]].sqrt();
+        let light = Light::of(&calibration.imperfections.of(p.layer), model.grid());
+        let (value, sigma) = match p.knob {
+            Knob::Slope(k) => {
+                // centre = slope / (2 curvature)
+                let curved =
+                    model.parameters.iter().position(|q| q.layer == p.layer && q.knob == Knob::Curvature(k));
+                let u = light.curvature[k];
+                let by = [0.5 / u, -0.5 * light.slope[k] / (u * u)];
+                let variance = curved.map_or(by[0] * by[0] * sigma * sigma, |c| {
+                    by[0] * by[0] * covariance[[n, n]]
+                        + 2.0 * by[0] * by[1] * covariance[[n, c]]
+                        + by[1] * by[1] * covariance[[c, c]]
+                });
+                (light.centre(k), variance.sqrt())
+            }
+            Knob::Curvature(k) => {
+                let u = light.curvature[k];
+                (u.sqrt().recip(), 0.5 * sigma * u.powf(-1.5))
+            }
+            Knob::Blur => {
+                let blur = x[n].max(0.0).sqrt();
+                (blur, if blur * blur > sigma { 0.5 * sigma / blur } else { sigma.sqrt() })
+            }
+            _ => (x[n], sigma),
+        };
+        let from = format!("least squares over {frames} frames");
+        all.push(Estimate { key: p.key.clone(), value, sigma, unit: p.unit.into(), from });
+    }
+    all
+}

@@ -1,0 +1,140 @@
+//! The least-squares search: Levenberg-Marquardt with robust weights, noise read off the residuals.
+
+use ndarray::Array2;
+
+use super::EstimateError;
+use super::model::{FrameData, Model};
+use super::normal::{Noise, Normal, huber};
+
+/// A search ends when a step lowers the loss by less than this share of it.
+const ENOUGH: f64 = 3e-5;
+
+/// Where a search stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) x: Vec<f64>,
+    pub(crate) noise: Noise,
+    pub(crate) iterations: usize,
+    pub(crate) converged: bool,
+}
+
+/// What a search looks at.
+pub(crate) struct Task<'a> {
+    pub(crate) frames: &'a [FrameData],
+    /// Numbers of the frames that are used.
+    pub(crate) which: Vec<usize>,
+    /// Pixels of each of all frames that count.
+    pub(crate) valid: &'a [Array2<bool>],
+    /// Parameters that may move.
+    pub(crate) active: Vec<bool>,
+    /// Where parameters are expected.
+    pub(crate) expected: &'a [f64],
+    pub(crate) steps: usize,
+}
+
+impl Task<'_> {
+    fn noise(&self, predicted: &[Array2<f64>], offset: f64) -> Noise {
+        let mut pairs = Vec::new();
+        for (&frame, p) in self.which.iter().zip(predicted) {
+            let each = p.iter().zip(&self.frames[frame].counts).zip(&self.valid[frame]);
+            pairs.extend(
+                each.filter(|(_, used)| **used).step_by(5).map(|((p, d), _)| (p - offset, (d - p).powi(2))),
+            );
+        }
+        Noise::fit(pairs)
+    }
+
+    fn loss(&self, model: &Model, predicted: &[Array2<f64>], x: &[f64], noise: Noise) -> f64 {
+        let offset = offset(model, x);
+        let mut sum = 0.0;
+        for (&frame, p) in self.which.iter().zip(predicted) {
+            let each = p.iter().zip(&self.frames[frame].counts).zip(&self.valid[frame]);
+            for ((p, d), _) in each.filter(|(_, used)| **used) {
+                // Expected light, not found light: a variance that follows the frame would favour dark pixels.
+                sum += huber((d - p) / noise.variance(p - offset).sqrt()).0;
+            }
+        }
+        let priors = model.parameters.iter().zip(x).zip(self.expected);
+        sum + priors.map(|((p, x), e)| 0.5 * ((x - e) / p.prior).powi(2)).sum::<f64>()
+    }
+
+    /// Normal equations at `x`, of all parameters.
+    pub(crate) fn normal(&self, model: &mut Model, x: &[f64], noise: Noise) -> Result<Normal, EstimateError> {
+        let offset = offset(model, x);
+        let mut normal = Normal::new(x.len());
+        let mut members: Vec<usize> = (0..self.which.len()).collect();
+        members.sort_unstable();
+        model.linearise(self.frames, &self.which, x, |at, linear| {
+            let frame = self.which[at];
+            let residual = &self.frames[frame].counts - &linear.counts;
+            let mut variance = linear.counts.mapv(|p| noise.variance(p - offset));
+            variance.zip_mut_with(&self.valid[frame], |v, used| {
+                if !used {
+                    *v = f64::INFINITY;
+                }
+            });
+            normal.add(residual.view(), variance.view(), &linear.columns);
+        })?;
+        for (n, p) in model.parameters.iter().enumerate() {
+            normal.prior(n, x[n] - self.expected[n], p.prior);
+        }
+        Ok(normal)
+    }
+
+    /// Goes on from `x` until nothing is gained.
+    pub(crate) fn search(
+        &self,
+        model: &mut Model,
+        mut x: Vec<f64>,
+        news: &mut dyn FnMut(&str),
+    ) -> Result<Found, EstimateError> {
+        let mut predicted = model.evaluate(self.frames, &self.which, &x)?;
+        let mut noise = self.noise(&predicted, offset(model, &x));
+        let mut damping = 1e-3;
+        let mut converged = false;
+        let mut iterations = 0;
+        while iterations < self.steps && !converged {
+            iterations += 1;
+            let mut normal = self.normal(model, &x, noise)?;
+            for (n, _) in self.active.iter().enumerate().filter(|(_, on)| !**on) {
+                normal.matrix.row_mut(n).fill(0.0);
+                normal.matrix.column_mut(n).fill(0.0);
+                (normal.matrix[[n, n]], normal.gradient[n]) = (1.0, 0.0);
+            }
+            let eigen = normal.eigen();
+            let before = self.loss(model, &predicted, &x, noise);
+            // Ever shorter steps, ever closer to the steepest descent, until one helps.
+            converged = true;
+            for _ in 0..7 {
+                let step = normal.step(&eigen, damping);
+                let moved: Vec<f64> = model
+                    .parameters
+                    .iter()
+                    .zip(x.iter().zip(&step))
+                    .map(|(p, (x, d))| (x + d).clamp(p.limits[0], p.limits[1]))
+                    .collect();
+                let there = model.evaluate(self.frames, &self.which, &moved)?;
+                let after = self.loss(model, &there, &moved, noise);
+                if after < before {
+                    converged = before - after < ENOUGH * before;
+                    (x, predicted) = (moved, there);
+                    damping = (damping * 0.1).max(1e-9);
+                    break;
+                }
+                damping *= 10.0;
+            }
+            noise = self.noise(&predicted, offset(model, &x));
+            news(&format!(
+                "step {iterations}, {} frames: residual {:.2} counts in the dark",
+                self.which.len(),
+                noise.dark.sqrt()
+            ));
+        }
+        Ok(Found { x, noise, iterations, converged })
+    }
+}
+
+/// Counts in the dark.
+pub(crate) fn offset(model: &Model, x: &[f64]) -> f64 {
+    model.calibration(x).response.map_or(0.0, |r| r.offset)
+}

@@ -1,0 +1,158 @@
+//! Derivatives of what light meets: each parameter changes one mask or one transfer function.
+
+use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
+
+use ndarray::Array2;
+use num_complex::Complex64;
+
+use super::parameters::{Knob, Light, Parameter};
+use crate::engine::{Modulator, cpu};
+use crate::optics::{Field, Grid, Method, Propagation, effects, zernike};
+use crate::twin::{ConfigError, LayerParts, System};
+
+/// How a mask `m` changes with one parameter.
+pub(crate) enum MaskChange {
+    /// `dm = i psi m`.
+    Phase(Array2<f64>),
+    /// `dm = a m`.
+    Amplitude(Array2<f64>),
+    /// Central difference of two responses, `2 step` apart, times the factor that both have.
+    Response { more: Modulator, less: Modulator, step: f64 },
+}
+
+impl MaskChange {
+    /// Of a parameter of a layer; `None` where it does not change the mask.
+    pub(crate) fn of(p: &Parameter, value: f64, system: &System) -> Result<Option<Self>, ConfigError> {
+        let grid = system.grid();
+        let e = system.errors_of(p.layer);
+        let light = Light::of(&e, grid);
+        let at = |k: usize, r: usize, c: usize| if k == 0 { grid.x(c) } else { grid.y(r) };
+        let map =
+            |f: &dyn Fn(usize, usize) -> f64| Array2::from_shape_fn((grid.rows, grid.cols), |(r, c)| f(r, c));
+        Ok(Some(match p.knob {
+            Knob::Zernike(j) => {
+                Self::Phase(zernike::wavefront(grid, zernike::enclosing_radius(grid), &[(j, 1.0)])?)
+            }
+            Knob::Tilt(k) => {
+                let o = &system.config().optics;
+                let wave = TAU * o.index / o.wavelength.0 * value.cos();
+                Self::Phase(map(&|r, c| wave * at(k, r, c)))
+            }
+            // The beam has amplitude 1 in its middle, which moves.
+            Knob::Slope(k) => Self::Amplitude(map(&|r, c| at(k, r, c) - light.centre(k))),
+            Knob::Curvature(k) => Self::Amplitude(map(&|r, c| light.centre(k).powi(2) - at(k, r, c).powi(2))),
+            Knob::Roll
+            | Knob::Magnification
+            | Knob::FillFactor
+            | Knob::Range
+            | Knob::Gamma
+            | Knob::Crosstalk => {
+                let mut bare = e;
+                (bare.modulator_aberration, bare.modulator_edge) = (None, None);
+                (bare.tilt, bare.illumination) = (None, None);
+                let mut at = |v: f64| {
+                    p.put_layer(&mut bare, v, grid);
+                    system.modulator_with(p.layer, &bare)
+                };
+                let step = 0.5 * p.scale;
+                let (up, down) = ((value + step).min(p.limits[1]), (value - step).max(p.limits[0]));
+                Self::Response { more: at(up)?, less: at(down)?, step: 0.5 * (up - down) }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// `dm` of a mask `m`, made by `modulator` of `commands`.
+    pub(crate) fn apply(&self, m: &Field, modulator: &Modulator, commands: &Array2<f32>) -> Field {
+        let scaled = |by: &Array2<f64>, unit: Complex64| {
+            let mut d = m.clone();
+            d.zip_mut_with(by, |d, v| *d *= unit * *v);
+            d
+        };
+        match self {
+            Self::Phase(psi) => scaled(psi, Complex64::I),
+            Self::Amplitude(a) => scaled(a, Complex64::ONE),
+            Self::Response { more, less, step } => {
+                let mut d = cpu::mask(more, commands);
+                d.zip_mut_with(&cpu::mask(less, commands), |d, v| *d = (*d - *v) / (2.0 * step));
+                if let Some(factor) = &modulator.factor {
+                    d *= factor.as_ref();
+                }
+                d
+            }
+        }
+    }
+}
+
+/// Derivative of a layer's transfer function, `distance` metres of free space without errors; `None` where a parameter does not
+/// change it.
+pub(crate) fn transfer_change(
+    p: &Parameter,
+    value: f64,
+    parts: &LayerParts,
+    system: &System,
+    distance: f64,
+) -> Result<Option<Arc<Field>>, ConfigError> {
+    if p.knob == Knob::Axial {
+        return Ok(Some(Arc::new(axial_change(p, distance + value, parts, system)?)));
+    }
+    let Grid { dy, dx, .. } = *system.grid();
+    let (rows, cols) = parts.transfer.dim();
+    let frequency = |k: usize, n: usize| (if 2 * k < n { k as f64 } else { k as f64 - n as f64 }) / n as f64;
+    let factor: Box<dyn Fn(f64, f64) -> Complex64> = match p.knob {
+        // Shift theorem.
+        Knob::Shift(0) => Box::new(|_, fx| Complex64::new(0.0, -TAU * fx / dx)),
+        Knob::Shift(_) => Box::new(|fy, _| Complex64::new(0.0, -TAU * fy / dy)),
+        Knob::Aperture => Box::new(move |fy, fx| (log_sinc(value, fy) + log_sinc(value, fx)).into()),
+        _ => return Ok(None),
+    };
+    let mut h = parts.transfer.as_ref().clone();
+    h.indexed_iter_mut().for_each(|((r, c), v)| *v *= factor(frequency(r, rows), frequency(c, cols)));
+    Ok(Some(Arc::new(h)))
+}
+
+/// Central difference over the distance, without the phase `k z` that all frequencies share. (A multiplier `i (kz - k)` would be
+/// the derivative of the angular spectrum, but not of an impulse response that ends with the padded grid.)
+fn axial_change(
+    p: &Parameter,
+    distance: f64,
+    parts: &LayerParts,
+    system: &System,
+) -> Result<Field, ConfigError> {
+    let (grid, o) = (system.grid(), &system.config().optics);
+    let (rows, cols) = parts.transfer.dim();
+    let at = |distance: f64, method: Method| Propagation {
+        wavelength: o.wavelength.0,
+        index: o.index,
+        distance,
+        method,
+        allow_undersampled: true,
+    };
+    // The same method on both sides.
+    let method = at(distance, o.propagation).resolve([rows, cols], grid.dy, grid.dx)?;
+    let step = 0.1 * p.scale;
+    let side = |step: f64| -> Result<Field, ConfigError> {
+        let (h, _) = at(distance + step, method).transfer([rows, cols], grid.dy, grid.dx)?;
+        let common = Complex64::cis(-TAU * o.index / o.wavelength.0 * step);
+        Ok(h.mapv(|v| v * common))
+    };
+    let mut h = (side(step)? - side(-step)?).mapv(|v| v / (2.0 * step));
+    let e = system.errors_of(p.layer);
+    if let Some([x, y]) = e.shift {
+        effects::shift(&mut h, grid.dy, grid.dx, x.0, y.0);
+    }
+    if let Some(side) = e.aperture.filter(|a| *a != 0.0) {
+        effects::pixel_aperture(&mut h, side);
+    }
+    if let Some(a) = &e.pupil_aberration {
+        effects::pupil_aberration(&mut h, grid.dy, grid.dx, &a.zernike)?;
+    }
+    Ok(h)
+}
+
+/// `d/da ln sinc(a f)`.
+fn log_sinc(a: f64, f: f64) -> f64 {
+    let t = PI * a * f;
+    if t.abs() < 1e-3 { -t * PI * f / 3.0 } else { PI * f / t.tan() - 1.0 / a }
+}

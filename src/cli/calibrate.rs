@@ -1,0 +1,109 @@
+//! `ffm calibrate`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::args::{Calibrate, Common};
+use super::{print, print_json, progress};
+use crate::calibrate::estimate::{self, Choice, Outcome, Similarity};
+use crate::calibrate::{Calibration, Estimate};
+use crate::engine;
+use crate::io::IoError;
+use crate::measure::Measurement;
+use anyhow::Context;
+
+/// Fits the twin of a measurement to its frames and writes what it found.
+pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<ExitCode> {
+    let m = Measurement::open(&args.measurement)?;
+    let base = match &args.start {
+        None => Calibration::default(),
+        Some(path) => Calibration::read(path)?,
+    };
+    writable(&args.out)?;
+    let choice = Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike };
+    let engine = engine::open(&args.device.device, args.device.threads)?;
+    let device = engine.device().describe();
+    let started = std::time::Instant::now();
+    let shown = !common.quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let bar = progress::spinner(shown);
+    let found = estimate::estimate(&m, &base, &choice, engine, &mut |text| bar.set_message(text.to_owned()));
+    bar.finish_and_clear();
+    let outcome = found?;
+    outcome.calibration.write(&args.out)?;
+    let seconds = started.elapsed().as_secs_f64();
+    if !common.quiet {
+        table(&outcome, &args.out, seconds, &device);
+    }
+    if common.json {
+        json(&outcome, &args.out, seconds, &device)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tries the output before the long work.
+fn writable(path: &Path) -> Result<(), IoError> {
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::tempfile_in(dir).map(|_| ()).map_err(|e| IoError::write(path, &e))
+}
+
+fn table(outcome: &Outcome, out: &Path, seconds: f64, device: &str) {
+    let estimates = &outcome.calibration.estimates;
+    let width = estimates.iter().map(|e| e.key.len()).max().unwrap_or(9);
+    print(&format!("{:width$}  {:>12}  {:>10}  unit", "parameter", "value", "sigma"));
+    for e in estimates {
+        let (value, sigma, unit) = readable(e);
+        print(&format!("{:width$}  {value:>12}  {sigma:>10}  {unit}", e.key));
+    }
+    if let Some(fit) = &outcome.calibration.fit {
+        print(&format!(
+            "\n{} frames, {} steps, {seconds:.1} s on {device}\nresidual {:.2} counts rms, chi-square {:.2}",
+            fit.frames, fit.iterations, fit.rms, fit.chi_square
+        ));
+    }
+    print(&line("fitted", &outcome.fitted));
+    match &outcome.tested {
+        Some(tested) => print(&line("unseen (role \"test\")", tested)),
+        None => print(
+            "no frame has role \"test\": nothing says how well the twin meets what it was not fitted to",
+        ),
+    }
+    for u in &outcome.calibration.unclear {
+        print(&format!("unclear: {}", u.advice));
+    }
+    print(&format!("written: {}", out.display()));
+}
+
+fn line(what: &str, s: &Similarity) -> String {
+    format!("SSIM of {} {what} frames: {:.3} before, {:.3} after", s.frames, s.before, s.after)
+}
+
+/// Value, uncertainty and unit as a person reads them.
+fn readable(e: &Estimate) -> (String, String, &str) {
+    let last = e.key.rsplit('.').next().unwrap_or_default();
+    let (factor, unit) = match (e.unit.as_str(), last) {
+        ("m", "axial") => (1e3, "mm"),
+        ("m", _) => (1e6, "um"),
+        ("rad", "roll") => (1.0_f64.to_degrees(), "deg"),
+        (unit, _) => (1.0, unit),
+    };
+    let sigma = e.sigma * factor;
+    // Two digits of the uncertainty.
+    let digits = if sigma > 0.0 && sigma.is_finite() {
+        (1.0 - sigma.log10().floor()).clamp(0.0, 9.0) as usize
+    } else {
+        3
+    };
+    (format!("{:.digits$}", e.value * factor), format!("{sigma:.digits$}"), unit)
+}
+
+fn json(outcome: &Outcome, out: &Path, seconds: f64, device: &str) -> anyhow::Result<()> {
+    let c = &outcome.calibration;
+    let similarity =
+        |s: &Similarity| serde_json::json!({ "frames": s.frames, "before": s.before, "after": s.after });
+    print_json(&serde_json::json!({
+        "file": out.display().to_string(), "name": c.name, "estimates": c.estimates, "unclear": c.unclear, "fit": c.fit,
+        "ssim_fitted": similarity(&outcome.fitted),
+        "ssim_tested": outcome.tested.as_ref().map(similarity), "seconds": seconds, "device": device,
+    }))
+    .context("the summary")
+}
