@@ -174,9 +174,9 @@ fn circle(points: &[[f64; 2]]) -> Option<[f64; 2]> {
     for p in points {
         let [x, y] = p.map(|v| v / size);
         let row = [2.0 * x, 2.0 * y, 1.0];
-        for i in 0..3 {
-            right[i] += row[i] * (x * x + y * y);
-            (0..3).for_each(|j| normal[i][j] += row[i] * row[j]);
+        for ((value, line), weight) in right.iter_mut().zip(&mut normal).zip(row) {
+            *value += weight * (x * x + y * y);
+            line.iter_mut().zip(row).for_each(|(n, r)| *n += weight * r);
         }
     }
     let inverse = inverse(&normal)?;
