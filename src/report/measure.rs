@@ -132,7 +132,7 @@ fn view(check: &Check, frame: &FrameCheck) -> Result<FrameView, ReportError> {
     Ok(FrameView {
         title: format!("{}: {}", frame.number, frame.file),
         bad: problems().any(|p| p.severity == Severity::Error),
-        facts: format!("{}, exposure {}; {facts}", frame.role.name(), frame.exposure),
+        facts: format!("{}, exposure {}; {facts}", frame.role.name(), significant(frame.exposure, 4)),
         problems: problems().map(|p| p.message.clone()).collect(),
         seen,
     })

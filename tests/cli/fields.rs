@@ -208,12 +208,12 @@ fn searches_that_cannot_succeed_are_refused() {
         let args = ["refocus", input, "--from", from, "--to", to, "--out", "s.png"];
         ffm(dir.path(), &[&args[..], &BENCH, more].concat())
     };
-    run("u.npy", "-1.9mm", "-1.6mm", &[]).fails(6, &["end of the range", "-0.0019 m"]);
+    run("u.npy", "-1.99mm", "-1.9mm", &[]).fails(6, &["end of the range"]);
     run("u.npy", "-1mm", "-4mm", &[]).fails(2, &["from = -0.001", "less than to"]);
     run("u.npy", "-4", "-1mm", &[]).fails(2, &["--from: \"-4\" is not a length"]);
     run("u.npy", "-4mm", "-1mm", &["--method", "magic"]).fails(2, &["--method", "\"magic\""]);
     run("u.npy", "-4mm", "-1mm", &["--speckle", "20"]).fails(2, &["speckle = 20", "4 x 4"]);
-    run("u.npy", "-4mm", "-1mm", &["--single-transform"]).fails(2, &["distance = -0.004", "nearer"]);
+    run("u.npy", "-4mm", "-1mm", &["--single-transform"]).fails(2, &["nearer than one transform"]);
     run("u.npy", "-40cm", "-1mm", &["--method", "angular-spectrum"]).fails(2, &["undersamples"]);
     run("p.png", "-4mm", "-1mm", &[]).fails(2, &["p.png", "--off-axis", "--hologram"]);
     run("p.png", "-4mm", "-1mm", &["--off-axis"]).fails(3, &["the frame is dark or constant"]);
