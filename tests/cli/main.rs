@@ -2,6 +2,7 @@
 
 mod bench;
 mod bits;
+mod calibrate;
 mod checkpoints;
 mod fleet;
 mod images;
