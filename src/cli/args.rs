@@ -321,7 +321,8 @@ pub(super) struct Propagate {
 /// `ffm calibrate`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ffm calibrate bench --out calibration.toml\n  \
-    ffm calibrate bench --out calibration.toml --free crosstalk,distortion --fix gamma --device gpu --json\n\n\
+    ffm calibrate bench --out calibration.toml --free crosstalk,distortion --fix gamma --device gpu --json\n  \
+    ffm calibrate --plan experiment.toml --out bench       what to record, and how well it will tell\n\n\
     Names for --free and --fix: shift, axial, roll, magnification, tilt, illumination, fill_factor, range, gamma, crosstalk,\n\
     aperture, modulator_aberration (of every layer that frames show); gain, offset, blur, distortion, shear, aspect (of the\n\
     camera). Free without being named: all but crosstalk, distortion, shear and aspect, and but tilt and defocus (Noll 4)\n\
@@ -329,13 +330,20 @@ pub(super) struct Propagate {
     Exit code 6: the twin does not meet the frames, or they are mirrored or out of order; nothing is written then.\n\n\
     JSON keys: file, name, estimates (array of key, value, sigma, unit, from; SI units), unclear (array of keys, advice), fit\n\
     (frames, rms, chi_square, iterations, ssim_before, ssim_after), ssim_fitted, ssim_tested (frames, before,\n\
-    after), seconds, device.")]
+    after), seconds, device; with --plan: dir, frames, expected (as estimates), unclear, seconds, device.")]
 pub(super) struct Calibrate {
     /// Measurement folder
-    pub(super) measurement: PathBuf,
-    /// File to write
-    #[arg(long, value_name = "FILE")]
+    #[arg(required_unless_present = "plan")]
+    pub(super) measurement: Option<PathBuf>,
+    /// Propose frames to record for this experiment: patterns and a measurement.toml, with the uncertainties to expect
+    #[arg(long, value_name = "EXPERIMENT", conflicts_with_all = ["measurement", "start"])]
+    pub(super) plan: Option<PathBuf>,
+    /// File to write; with --plan a folder
+    #[arg(long, value_name = "FILE|DIR")]
     pub(super) out: PathBuf,
+    /// Frames of random blocks of a plan, for each layer; some of gratings and of other blocks to test on are added
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = range(1, 1000), requires = "plan")]
+    pub(super) frames: usize,
     /// Calibration to start from; what is not free stays as it says
     #[arg(long, value_name = "FILE")]
     pub(super) start: Option<PathBuf>,

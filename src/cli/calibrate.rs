@@ -4,23 +4,24 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{Calibrate, Common};
-use super::{print, print_json, progress};
-use crate::calibrate::estimate::{self, Choice, Outcome, Similarity};
+use super::{print, print_json, progress, train};
+use crate::calibrate::estimate::{self, Choice, Extent, Outcome, Similarity};
 use crate::calibrate::{Calibration, Estimate};
 use crate::engine;
-use crate::io::IoError;
+use crate::io;
 use crate::measure::Measurement;
 use anyhow::Context;
 
 /// Fits the twin of a measurement to its frames and writes what it found.
 pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<ExitCode> {
-    let m = Measurement::open(&args.measurement)?;
+    let choice = Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike };
+    let Some(measurement) = &args.measurement else { return plan(args, &choice, common) };
+    let m = Measurement::open(measurement)?;
     let base = match &args.start {
         None => Calibration::default(),
         Some(path) => Calibration::read(path)?,
     };
-    writable(&args.out)?;
-    let choice = Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike };
+    io::check_writable(&args.out)?;
     let engine = engine::open(&args.device.device, args.device.threads)?;
     let device = engine.device().describe();
     let started = std::time::Instant::now();
@@ -40,20 +41,50 @@ pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tries the output before the long work.
-fn writable(path: &Path) -> Result<(), IoError> {
-    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::tempfile_in(dir).map(|_| ()).map_err(|e| IoError::write(path, &e))
+/// Writes patterns and the list of frames to record, and says what they will determine.
+fn plan(args: &Calibrate, choice: &Choice, common: &Common) -> anyhow::Result<ExitCode> {
+    let experiment = train::experiment(args.plan.as_deref(), &[], None)?;
+    io::check_writable(&args.out.join(crate::measure::FILE))?;
+    let engine = engine::open(&args.device.device, args.device.threads)?;
+    let device = engine.device().describe();
+    let started = std::time::Instant::now();
+    let extent = Extent { frames: args.frames, seed: experiment.seed };
+    let optics = &experiment.system().optics;
+    let proposal = estimate::plan(&experiment.name, optics, extent, choice, &args.out, engine)?;
+    let (seconds, frames) = (started.elapsed().as_secs_f64(), proposal.measurement.config.frames.len());
+    if !common.quiet {
+        rows(&proposal.expected);
+        for u in &proposal.unclear {
+            print(&format!("unclear: {}", u.advice));
+        }
+        print(&format!(
+            "\n{frames} frames to record are listed in {}; sigma is what to expect of them.\n\
+             Correct [camera] there, record, and run: ffm calibrate {} --out calibration.toml",
+            args.out.join(crate::measure::FILE).display(),
+            args.out.display()
+        ));
+    }
+    if common.json {
+        print_json(&serde_json::json!({
+            "dir": args.out, "frames": frames, "expected": proposal.expected, "unclear": proposal.unclear,
+            "seconds": seconds, "device": device,
+        }))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn table(outcome: &Outcome, out: &Path, seconds: f64, device: &str) {
-    let estimates = &outcome.calibration.estimates;
+/// The parameters, one a line.
+fn rows(estimates: &[Estimate]) {
     let width = estimates.iter().map(|e| e.key.len()).max().unwrap_or(9);
     print(&format!("{:width$}  {:>12}  {:>10}  unit", "parameter", "value", "sigma"));
     for e in estimates {
         let (value, sigma, unit) = readable(e);
         print(&format!("{:width$}  {value:>12}  {sigma:>10}  {unit}", e.key));
     }
+}
+
+fn table(outcome: &Outcome, out: &Path, seconds: f64, device: &str) {
+    rows(&outcome.calibration.estimates);
     if let Some(fit) = &outcome.calibration.fit {
         print(&format!(
             "\n{} frames, {} steps, {seconds:.1} s on {device}\nresidual {:.2} counts rms, chi-square {:.2}",

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bits;
+mod calibrate;
 mod calibration;
 mod checkpoints;
 mod export;

@@ -4,6 +4,7 @@ mod error;
 mod model;
 mod normal;
 mod parameters;
+mod plan;
 mod quality;
 mod register;
 mod report;
@@ -12,6 +13,7 @@ mod tangents;
 
 pub use error::EstimateError;
 pub use parameters::{Choice, names};
+pub use plan::{Extent, Proposal, plan};
 
 use ndarray::Array2;
 
@@ -92,14 +94,22 @@ pub fn estimate(
     }
     stages.push((every.clone(), all.clone(), 25));
     for (which, active, steps) in stages {
-        let task = Task { frames: &fit, which, valid: &valid, active, expected: &expected, steps };
+        let rough = if which.len() < fit.len() || active.contains(&false) { 1e-3 } else { 0.0 };
+        let task = Task { frames: &fit, which, valid: &valid, active, expected: &expected, steps, rough };
         found = task.search(&mut model, found.x, news)?;
         iterations += found.iterations;
     }
 
     // 3. What cannot be told apart stays where it was expected, and the rest is fitted once more.
-    let mut task =
-        Task { frames: &fit, which: every, valid: &valid, active: all, expected: &expected, steps: 10 };
+    let mut task = Task {
+        frames: &fit,
+        which: every,
+        valid: &valid,
+        active: all,
+        expected: &expected,
+        steps: 10,
+        rough: 0.0,
+    };
     let mut normal = task.normal(&mut model, &found.x, found.noise)?;
     let (unclear, held) = report::unclear(&model, &normal);
     if !held.is_empty() {

@@ -33,10 +33,16 @@ pub(crate) struct FrameData {
 
 impl FrameData {
     pub(crate) fn read(m: &Measurement, number: usize) -> Result<Self, EstimateError> {
+        let counts = m.counts(number)?;
+        Ok(Self { counts, ..Self::planned(m, number)? })
+    }
+
+    /// A frame that is not recorded yet: no counts.
+    pub(crate) fn planned(m: &Measurement, number: usize) -> Result<Self, EstimateError> {
         let way = Way::of(m, number)?;
         let commands =
             way.layers.iter().map(|&l| predict::commands(m, number, l)).collect::<Result<_, _>>()?;
-        let counts = m.counts(number)?;
+        let counts = Array2::zeros((0, 0));
         Ok(Self { number, exposure: m.config.frames[number - 1].exposure, counts, commands, way })
     }
 }
@@ -151,7 +157,7 @@ impl Model {
         for (way, members) in ways {
             let layers = way.parts(&system, self.space.padded())?;
             let changes = if tangents { self.changes(way, &layers, &system, x)? } else { Vec::new() };
-            let camera = if tangents { self.camera_sights(way, &calibration, x) } else { Vec::new() };
+            let camera = if tangents { self.camera_sights(&calibration, x) } else { Vec::new() };
             for group in members.chunks((FLIGHT_BYTES / bytes).clamp(1, 8)) {
                 let data: Vec<&FrameData> = group.iter().map(|&at| &frames[which[at]]).collect();
                 let flights = self.fly(&layers, &changes, &data, &system)?;
@@ -181,8 +187,7 @@ impl Model {
             {
                 if let Some(mask) = MaskChange::of(p, v, system)? {
                     changes.masks.push((n, mask));
-                } else if !(last && matches!(p.knob, Knob::Shift(_))) {
-                    // What the last layer's shift does, the camera sees as a move of its own.
+                } else {
                     let distance = if last { way.distance() } else { self.config.optics.distance.0 };
                     let change = transfer_change(p, v, parts, system, distance)?;
                     changes.transfers.extend(change.map(|h| (n, h)));
@@ -194,16 +199,11 @@ impl Model {
     }
 
     /// Views of the camera on either side of every parameter that moves it: number, the two views, distance between them.
-    fn camera_sights(&self, way: &Way, c: &Calibration, x: &[f64]) -> Vec<(usize, [Sight; 2], f64)> {
-        let last = way.layers.last().copied();
+    fn camera_sights(&self, c: &Calibration, x: &[f64]) -> Vec<(usize, [Sight; 2], f64)> {
         let mut all = Vec::new();
         for (n, (p, &v)) in self.parameters.iter().zip(x).enumerate() {
             let step = p.scale;
             let sides = match p.knob {
-                Knob::Shift(k) if Some(p.layer) == last => {
-                    // Light that moves by +s is seen as if the camera had moved by -s.
-                    [1.0, -1.0].map(|sign| self.sight(c, |r, _| r.offset[1 - k] -= sign * step))
-                }
                 Knob::Blur => {
                     let down = step.min(v);
                     all.push((

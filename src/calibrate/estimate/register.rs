@@ -48,7 +48,7 @@ pub(crate) fn register(predicted: &[Array2<f64>], measured: &[&Array2<f64>]) -> 
     let best = TURNS[1..].iter().filter_map(|&t| place(t).map(|p| (t, p)));
     let best = best.max_by(|a, b| a.1.correlation.total_cmp(&b.1.correlation));
     match best {
-        Some((turn, p)) if p.correlation > 0.2 && p.correlation > 1.5 * upright.correlation => {
+        Some((turn, p)) if p.correlation > 0.4 && p.correlation > upright.correlation + 0.2 => {
             Err(EstimateError::Turned { turn, correlation: p.correlation, upright: upright.correlation })
         }
         _ => Ok(upright),

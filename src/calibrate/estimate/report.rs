@@ -26,15 +26,21 @@ pub(crate) struct Parts<'a> {
     pub(crate) base: &'a Calibration,
 }
 
+/// Largest inflation of a variance: beyond it derivatives that differ by less than 1/100 of themselves would have to be told
+/// apart, and no twin is that good.
+const INFLATION: f64 = 1e4;
+
 /// Groups of parameters that these frames cannot tell apart, and those of them that are better kept where they are expected.
 pub(crate) fn unclear(model: &Model, normal: &Normal) -> (Vec<Unclear>, Vec<usize>) {
     let covariance = normal.covariance(&normal.eigen());
     let sigma = |n: usize| covariance[[n, n]].sqrt();
+    // How many times larger a number's variance is because the others are not known either.
+    let inflation = |n: usize| normal.matrix[[n, n]] * covariance[[n, n]];
     let mut held = Vec::new();
     let mut groups = Vec::new();
     for (n, p) in model.parameters.iter().enumerate() {
         // Nothing was learned where as much is unknown as before.
-        if sigma(n) < 0.5 * p.prior || held.contains(&n) {
+        if (sigma(n) < 0.5 * p.prior && inflation(n) < INFLATION) || held.contains(&n) {
             continue;
         }
         let tied = |k: usize| (covariance[[n, k]] / (sigma(n) * sigma(k))).abs() > 0.7;
@@ -148,18 +154,32 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
         ssim_before: fitted.before,
         ssim_after: fitted.after,
     });
-    calibration.estimates = estimates(&model, &normal, x, &held, fit.len());
+    let from = format!("least squares over {} frames", fit.len());
+    calibration.estimates = estimates(&model, &normal, x, &held, &from);
     calibration.unclear = unclear;
     Ok(Outcome { calibration, fitted, tested })
 }
 
 /// Every fitted number with its uncertainty, as the file has them.
-fn estimates(model: &Model, normal: &Normal, x: &[f64], held: &[usize], frames: usize) -> Vec<Estimate> {
+pub(crate) fn estimates(
+    model: &Model,
+    normal: &Normal,
+    x: &[f64],
+    held: &[usize],
+    from: &str,
+) -> Vec<Estimate> {
     let covariance = normal.covariance(&normal.eigen());
     let calibration = model.calibration(x);
     let mut all = Vec::new();
     for (n, p) in model.parameters.iter().enumerate().filter(|(n, _)| !held.contains(n)) {
-        let sigma = covariance[[n, n]].sqrt();
+        // What was kept where it was expected may be off by what was known of it, and this number with it.
+        let moved = |h: &usize| {
+            let tied = covariance[[n, *h]].powi(2) / (covariance[[n, n]] * covariance[[*h, *h]]) > 0.5;
+            let by = covariance[[n, *h]] / covariance[[*h, *h]] * model.parameters[*h].prior;
+            if tied { by * by } else { 0.0 }
+        };
+        let own = covariance[[n, n]] + held.iter().map(moved).sum::<f64>();
+        let sigma = own.sqrt().min(p.prior.max(covariance[[n, n]].sqrt()));
         let light = Light::of(&calibration.imperfections.of(p.layer), model.grid());
         let (value, sigma) = match p.knob {
             Knob::Slope(k) => {
@@ -185,8 +205,7 @@ fn estimates(model: &Model, normal: &Normal, x: &[f64], held: &[usize], frames: 
             }
             _ => (x[n], sigma),
         };
-        let from = format!("least squares over {frames} frames");
-        all.push(Estimate { key: p.key.clone(), value, sigma, unit: p.unit.into(), from });
+        all.push(Estimate { key: p.key.clone(), value, sigma, unit: p.unit.into(), from: from.into() });
     }
     all
 }

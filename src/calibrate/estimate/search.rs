@@ -6,8 +6,9 @@ use super::EstimateError;
 use super::model::{FrameData, Model};
 use super::normal::{Noise, Normal, huber};
 
-/// A search ends when a step lowers the loss by less than this share of it.
-const ENOUGH: f64 = 3e-5;
+/// A search ends when so much of the loss is left to be gained: with one unit of it every number would still be some standard
+/// deviations away.
+const ENOUGH: f64 = 0.05;
 
 /// Where a search stands.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Task<'a> {
     /// Where parameters are expected.
     pub(crate) expected: &'a [f64],
     pub(crate) steps: usize,
+    /// Share of the loss that may be left to be gained; 0: the search goes to the end.
+    pub(crate) rough: f64,
 }
 
 impl Task<'_> {
@@ -103,6 +106,11 @@ impl Task<'_> {
             }
             let eigen = normal.eigen();
             let before = self.loss(model, &predicted, &x, noise);
+            let left = 0.5 * normal.gradient.dot(&normal.step(&eigen, 0.0));
+            if left < ENOUGH + self.rough * before {
+                converged = true;
+                break;
+            }
             // Ever shorter steps, ever closer to the steepest descent, until one helps.
             converged = true;
             for _ in 0..7 {
@@ -116,9 +124,10 @@ impl Task<'_> {
                 let there = model.evaluate(self.frames, &self.which, &moved)?;
                 let after = self.loss(model, &there, &moved, noise);
                 if after < before {
-                    converged = before - after < ENOUGH * before;
+                    // A number at the end of its range has more to gain but nowhere to go.
+                    converged = damping < 1e-5 && before - after < ENOUGH;
                     (x, predicted) = (moved, there);
-                    damping = (damping * 0.1).max(1e-9);
+                    damping = (damping * 0.03).max(1e-12);
                     break;
                 }
                 damping *= 10.0;
