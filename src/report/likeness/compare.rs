@@ -26,7 +26,8 @@ pub fn compare(
         .iter()
         .map(|(name, image)| Ok((*name, compare_frames(frame, *image)?)))
         .collect::<Result<_, MetricError>>()?;
-    let scaled = frame.mapv(|v| v / frame.mean().unwrap_or(1.0));
+    let mean = frame.mean().unwrap_or(1.0);
+    let scaled = frame.mapv(|v| v / mean);
     let white = white(&scaled);
     let rivals = found.iter().map(|(name, s)| rival(name, s, white)).collect();
     Ok(Sample {
