@@ -68,7 +68,8 @@ fn a_calibration_is_written_and_described() {
     assert!((shift - 40e-6).abs() < 1e-6, "{shift}");
     assert!(read.bench.is_some() && read.response.is_some() && read.fit.is_some());
 
-    let nowhere = run("no/such/folder/c.toml");
+    // A picture is no folder.
+    let nowhere = run("p1.png/calibration.toml");
     assert_eq!(nowhere.code, Some(5), "{}", nowhere.stderr);
 
     m.config.camera.flip_x = true;
@@ -124,5 +125,5 @@ fn a_plan_is_written_with_the_uncertainties_to_expect() {
     assert!(m.config.frames.iter().any(|f| f.distance.is_some()), "two distances");
     assert!(m.config.frames.iter().all(|f| f.exposure > 0.0 && f.file.starts_with("frames/")));
     assert_eq!(m.shown(1, 1).unwrap().unwrap().dim(), (64, 64));
-    ffm(dir.path(), &["calibrate", "--out", "x"]).fails(2, &["PLAN"]);
+    ffm(dir.path(), &["calibrate", "--out", "x"]).fails(2, &["MEASUREMENT"]);
 }

@@ -65,8 +65,6 @@ impl Task<'_> {
     pub(crate) fn normal(&self, model: &mut Model, x: &[f64], noise: Noise) -> Result<Normal, EstimateError> {
         let offset = offset(model, x);
         let mut normal = Normal::new(x.len());
-        let mut members: Vec<usize> = (0..self.which.len()).collect();
-        members.sort_unstable();
         model.linearise(self.frames, &self.which, x, |at, linear| {
             let frame = self.which[at];
             let residual = &self.frames[frame].counts - &linear.counts;
