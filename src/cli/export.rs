@@ -14,7 +14,7 @@ use crate::calibrate::{self, Calibration, LayerErrors, gray_phases};
 use crate::device::{self, Panel, Preparation};
 use crate::experiment::Experiment;
 use crate::io::{self, IoError, RunDir};
-use crate::optics::{Grid, zernike};
+use crate::optics::{Grid, Length, zernike};
 use crate::train::Method;
 use crate::twin::ConfigError;
 
@@ -60,7 +60,7 @@ pub(super) fn export(args: &Export, common: &Common) -> anyhow::Result<ExitCode>
     let summary = json!({
         "modulator": panel.name,
         "pixels": [panel.pixels[1], panel.pixels[0]],
-        "pitch": pitch.map(|p| [p[1], p[0]]),
+        "pitch": pitch.map(|p| [Length(p[1]), Length(p[0])]),
         "wavelength": experiment.optics.wavelength,
         "distance": experiment.optics.distance,
         "run": dir.path(),

@@ -30,7 +30,7 @@ impl Panel {
     pub fn named(name: &str) -> Option<Self> {
         let known = PANELS.iter().find(|(known, ..)| *known == name.trim().to_lowercase());
         if let Some(&(name, cols, rows, pitch)) = known {
-            return Some(Self { name: name.into(), pixels: [rows, cols], pitch: Some(pitch * 1e-6) });
+            return Some(Self { name: name.into(), pixels: [rows, cols], pitch: Some(pitch / 1e6) });
         }
         let (cols, rows) = name.trim().split_once('x')?;
         let side = |text: &str| text.parse::<usize>().ok().filter(|n| (8..=16_384).contains(n));

@@ -123,10 +123,7 @@ fn frame_by_frame(pixels: &[Vec<f64>], coefficients: &[[f64; 3]]) -> Result<Vec<
     let (trace, det) = (bb + cc, bb * cc - bc * bc);
     let told_apart = det > ALIKE * trace * trace / 4.0;
     if !told_apart {
-        return Err(unfit(
-            "all pixels change alike, as in a single order of the grating, and two phases have one intensity; use the order's \
-             intensity, or show broader stripes nearer to the camera",
-        ));
+        return Err(ResponseError::Alike);
     }
     let count = pixels.first().map_or(0, Vec::len);
     let one = |k: usize| {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 
 use super::error::{ResponseError, unfit};
-use super::{FlatPair, PhaseTable, PhotonTransfer, from_frames, photon_transfer};
+use super::{FlatPair, Levels, Order, PhaseTable, PhotonTransfer, from_frames, from_order, photon_transfer};
 use crate::measure::{Measurement, Role};
 
 /// Share of pixels at the largest count from which a frame is taken for over-exposed.
 const OVEREXPOSED: f64 = 1e-3;
+/// Part of the largest change over a sweep above which a pixel belongs to an order.
+const LIVELY: f64 = 0.2;
 
 /// The table of a layer's modulator, or of what one part of the camera saw of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +26,8 @@ pub struct LayerTable {
 
 /// Phase tables from the frames with `role = "sweep"`: a binary grating of one gray value that all frames have and one that
 /// changes, on one layer. `tiles` cuts the frames into so many parts along y and x, each with its own table: of use where the
-/// camera sees an image of the modulator, so that the response of one place stays in one place.
+/// camera sees an image of the modulator, so that the response of one place stays in one place. Frames in which all pixels
+/// change alike (a focal plane) are read by the intensity of their orders; [`PhaseTable::how`] says so.
 ///
 /// # Errors
 /// No sweep, patterns that are none, over-exposed frames, phases that do not settle.
@@ -56,10 +59,36 @@ pub fn sweeps(measurement: &Measurement, tiles: [usize; 2]) -> Result<Vec<LayerT
                     (*g, f.slice(ndarray::s![cut(rows, r, tiles[0]), cut(cols, c, tiles[1])]).to_owned())
                 })
                 .collect();
-            found.push(LayerTable { layer, tile: [r, c], table: from_frames(&part)? });
+            let table = match from_frames(&part) {
+                Err(ResponseError::Alike) => from_orders(&part)?,
+                told => told?,
+            };
+            found.push(LayerTable { layer, tile: [r, c], table });
         }
     }
     Ok(found)
+}
+
+/// From frames in a focal plane: the light of all pixels that were dark at first and brightened most, the odd orders, whatever
+/// their place; where there are none, of those that darkened, the order 0.
+fn from_orders(frames: &[(f64, Array2<f64>)]) -> Result<PhaseTable, ResponseError> {
+    let first = frames.iter().min_by(|a, b| a.0.total_cmp(&b.0)).map(|f| &f.1);
+    let Some(first) = first else { return Err(unfit("there are no frames")) };
+    let extreme = |pick: fn(f64, f64) -> f64, from: f64| {
+        let mut map = Array2::from_elem(first.dim(), from);
+        frames.iter().for_each(|(_, f)| map.zip_mut_with(f, |m, v| *m = pick(*m, *v)));
+        map
+    };
+    let (high, low) = (extreme(f64::max, f64::MIN), extreme(f64::min, f64::MAX));
+    let swing = &high - &low;
+    let most = swing.iter().copied().fold(0.0, f64::max);
+    let lively = swing.indexed_iter().filter(|(_, s)| **s > LIVELY * most).map(|(at, _)| at);
+    let dark = |at: &(usize, usize)| first[*at] - low[*at] < 0.5 * swing[*at];
+    let (odd, even): (Vec<_>, Vec<_>) = lively.partition(dark);
+    let (pixels, order) = if odd.is_empty() { (even, Order::Zero) } else { (odd, Order::First) };
+    let sum = |f: &Array2<f64>| pixels.iter().map(|at| f[*at]).sum::<f64>();
+    let series: Vec<(f64, f64)> = frames.iter().map(|(gray, f)| (*gray, sum(f))).collect();
+    from_order(&series, order, Levels::Measured)
 }
 
 /// Gain, read noise, offset and saturation of the camera from the frames with `role = "photon-transfer"`, two of each exposure,
@@ -166,4 +195,44 @@ fn grays(measurement: &Measurement, numbers: &[usize]) -> Result<(usize, Vec<f64
         return Ok((layer, values.iter().map(other).collect()));
     }
     Err(wrong(numbers[0], "no layer's pattern changes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::*;
+
+    #[test]
+    fn frames_of_a_focal_plane_are_read_by_their_orders() {
+        let phase = |g: f64| TAU * 1.05 * (g / 256.0).powf(1.1);
+        let noise =
+            |k: usize, at: usize| f64::from(crate::device::noise::normals([4, 6], at as u32, k as u32, 3)[0]);
+        let sweep = |orders: &[(usize, bool)]| -> Vec<(f64, Array2<f64>)> {
+            let one = |k: usize| {
+                let g = 255.0 * k as f64 / 40.0;
+                let (odd, even) = ((0.5 * phase(g)).sin().powi(2), (0.5 * phase(g)).cos().powi(2));
+                let frame = Array2::from_shape_fn((24, 60), |(r, c)| {
+                    let spot = |column: usize| {
+                        let d2 = (r as f64 - 11.0).powi(2) + (c as f64 - column as f64).powi(2);
+                        (-d2 / 8.0).exp()
+                    };
+                    let light =
+                        |&(column, is_odd): &(usize, bool)| spot(column) * if is_odd { odd } else { even };
+                    1000.0 * orders.iter().map(light).sum::<f64>() + 5.0 * noise(k, r * 60 + c)
+                });
+                (g, frame)
+            };
+            (0..=40).map(one).collect()
+        };
+        for orders in [&[(15, true), (30, false), (45, true)][..], &[(30, false)]] {
+            let frames = sweep(orders);
+            assert!(matches!(from_frames(&frames), Err(ResponseError::Alike)));
+            let table = from_orders(&frames).unwrap();
+            let worst =
+                table.gray.iter().zip(&table.phase).map(|(g, p)| (p - phase(*g)).abs()).fold(0.0, f64::max);
+            assert!(worst < 0.06, "{orders:?}: {worst}");
+            assert_eq!(table.how, super::super::How::Order);
+        }
+    }
 }
