@@ -67,8 +67,11 @@ fn threads() -> RangedU64ValueParser<usize> {
 #[derive(Args, Clone, Debug)]
 pub(super) struct Twin {
     /// Calibration: its [imperfections] take the place of the experiment's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "truth")]
     pub(super) calibration: Option<PathBuf>,
+    /// The bench of a virtual laboratory: a calibration, or the (hidden or revealed) truth of `ffm lab`
+    #[arg(long, value_name = "FILE")]
+    pub(super) truth: Option<PathBuf>,
 }
 
 /// The commands.
@@ -267,12 +270,9 @@ pub(super) struct Eval {
     /// Another data set than the run's
     #[arg(long, value_name = "NAME|DIR")]
     pub(super) data: Option<String>,
-    /// Test on the twin that a calibration describes, in place of the run's
-    #[arg(long, value_name = "FILE", conflicts_with = "truth")]
-    pub(super) calibration: Option<PathBuf>,
-    /// Test on another bench: a calibration, or the (hidden or revealed) truth of `ffm lab`
-    #[arg(long, value_name = "FILE")]
-    pub(super) truth: Option<PathBuf>,
+    /// Another bench than the run's to test on.
+    #[command(flatten)]
+    pub(super) twin: Twin,
     /// Where to compute.
     #[command(flatten)]
     pub(super) device: Device,

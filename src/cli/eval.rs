@@ -1,25 +1,19 @@
 //! `ffm eval`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{Common, Eval};
 use super::{print, print_json, train};
-use crate::calibrate::Calibration;
 use crate::experiment::classify::{retest, retest_elsewhere};
-use crate::experiment::{read_text, settings};
 use crate::io::RunDir;
-use crate::lab::{Illumination, Truth};
 use crate::train::Method;
 
 /// Tests the masks of a run on its test images, or on another set.
 pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
     let dir = RunDir::open(&args.run)?;
     let mut experiment = train::read_run(&dir)?;
-    let bench = args.calibration.as_ref().or(args.truth.as_ref());
-    if let Some(file) = bench {
-        experiment.calibrate(&another(file, args.truth.is_some(), common)?, &file.display().to_string())?;
-    }
+    train::calibrate(&mut experiment, &args.twin)?;
+    let bench = args.twin.calibration.as_ref().or(args.twin.truth.as_ref());
     let data = experiment.load_data(args.data.as_deref())?;
     let mut engine = train::open(&experiment, &args.device, common)?;
     let test = if bench.is_some() { retest_elsewhere } else { retest };
@@ -54,23 +48,4 @@ pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
         }))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The bench of a calibration or, where it may be, of a laboratory's truth.
-fn another(file: &Path, truth: bool, common: &Common) -> anyhow::Result<Calibration> {
-    let text = read_text(file)?;
-    let table: toml::Table = text.parse().unwrap_or_default();
-    let laboratory =
-        ["illumination", "camera", "reference", "frames"].iter().any(|key| table.contains_key(*key));
-    if !(truth && laboratory) {
-        return Ok(Calibration::read(file)?);
-    }
-    let truth: Truth = settings(&text, &file.display().to_string(), &[])?;
-    if truth.illumination != Illumination::default() && !common.quiet {
-        eprintln!(
-            "note: [illumination] of {} lights single masks in the laboratory; networks are lit by [source]",
-            file.display()
-        );
-    }
-    Ok(Calibration { imperfections: truth.imperfections, ..Calibration::default() })
 }

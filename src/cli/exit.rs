@@ -160,7 +160,7 @@ fn engine(error: &EngineError) -> u8 {
 
 fn lab(error: &LabError) -> u8 {
     match error {
-        LabError::Truth { .. } | LabError::Optics(_) => USAGE,
+        LabError::Truth { .. } | LabError::Optics(_) | LabError::Settings(_) => USAGE,
         LabError::Config(e) => config(e),
         LabError::Measure(e) => measure(e),
         LabError::Io(e) => io(e),

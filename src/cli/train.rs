@@ -14,6 +14,7 @@ use crate::engine::{DeviceInfo, Engine, Program};
 use crate::experiment::classify::{Classification, Ended, classify, error_pass, start_state};
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
+use crate::lab;
 use crate::twin::{ConfigError, System};
 
 /// Trains, deploys, trains again, compares.
@@ -99,10 +100,13 @@ pub(super) fn experiment(
     Ok(experiment)
 }
 
-/// Puts a calibration in place of the experiment's own imperfections, where one is given.
+/// Puts a calibration, or the bench of a laboratory, in place of the experiment's own imperfections, where one is given.
 pub(super) fn calibrate(experiment: &mut Experiment, twin: &Twin) -> anyhow::Result<()> {
     if let Some(file) = &twin.calibration {
         experiment.calibrate(&Calibration::read(file)?, &file.display().to_string())?;
+    }
+    if let Some(file) = &twin.truth {
+        experiment.calibrate(&lab::bench(file, &experiment.system())?, &file.display().to_string())?;
     }
     Ok(())
 }

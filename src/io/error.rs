@@ -53,7 +53,7 @@ impl IoError {
         Self::Unsupported { path: path.display().to_string(), kind: kind.into(), supported: supported.into() }
     }
 
-    pub(super) fn write(path: &Path, error: &std::io::Error) -> Self {
+    pub(crate) fn write(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let remedy = match error.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {

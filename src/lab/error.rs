@@ -1,6 +1,6 @@
 //! What can be wrong with a laboratory.
 
-use crate::io::IoError;
+use crate::io::{IoError, SettingsError};
 use crate::measure::MeasureError;
 use crate::optics::OpticsError;
 use crate::twin::ConfigError;
@@ -28,6 +28,9 @@ pub enum LabError {
     /// The frames that were asked for.
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    /// The text of a truth or calibration.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// Files.
     #[error(transparent)]
     Io(#[from] IoError),

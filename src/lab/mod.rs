@@ -6,6 +6,7 @@
 //! laboratory*).
 
 mod bench;
+mod bench_file;
 mod camera;
 mod error;
 mod fft;
@@ -16,6 +17,7 @@ mod record;
 mod side;
 mod truth;
 
+pub use bench_file::bench;
 pub use error::LabError;
 pub use plan::Extent;
 pub use record::{Asked, Recorded, record};

@@ -38,6 +38,20 @@ fn a_run_keeps_the_values_of_its_calibration() {
 }
 
 #[test]
+fn the_bench_of_a_laboratory_is_lit_as_it_was_there() {
+    let dir = folder();
+    let truth = "[illumination]\nwaist = '1.5 mm'\ncentre = ['0.2 mm', '0 mm']\n[camera]\nbits = 12\n";
+    write(dir.path(), "hidden.toml", truth);
+    tiny(dir.path(), &["--truth", "hidden.toml"]).done();
+    let config = text(&dir.path().join("run/config.toml"));
+    assert_eq!(config.matches("illumination").count(), 2, "one for each pass: {config}");
+    let gaussian = ["--set", "source={ kind = 'gaussian', waist = '1 mm' }", "--truth", "hidden.toml"];
+    let other = folder();
+    write(other.path(), "hidden.toml", truth);
+    tiny(other.path(), &gaussian).fails(2, &["illumination.waist", "source.kind"]);
+}
+
+#[test]
 fn calibrations_of_other_benches_are_refused() {
     let dir = folder();
     let bench = "[bench]\nwavelength = '633 nm'\npixels = [32, 32]\npitch = ['50 um', '50 um']\nlayers = 2\ndistance = '0.388 m'\n";
