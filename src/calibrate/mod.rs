@@ -1,6 +1,7 @@
 //! What is wrong with a real set-up: the parameters, presets, and how unknown ones are drawn.
 
 pub mod caustic;
+mod devices;
 mod drift;
 pub mod estimate;
 mod file;
@@ -10,6 +11,7 @@ pub mod predict;
 mod preset;
 pub mod response;
 
+pub use devices::{Devices, devices};
 pub use drift::{Drift, Motion};
 pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};
 pub use gray::gray_phases;

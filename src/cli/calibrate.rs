@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::args::{Calibrate, Common};
 use super::{print, print_json, progress, train};
 use crate::calibrate::estimate::{self, Choice, Extent, Outcome, Similarity};
-use crate::calibrate::{Calibration, Estimate};
+use crate::calibrate::{Calibration, Estimate, devices};
 use crate::engine;
 use crate::io;
 use crate::measure::Measurement;
@@ -14,14 +14,20 @@ use anyhow::Context;
 
 /// Fits the twin of a measurement to its frames and writes what it found.
 pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<ExitCode> {
-    let choice = Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike };
+    let mut choice = Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike };
     let Some(measurement) = &args.measurement else { return plan(args, &choice, common) };
     let m = Measurement::open(measurement)?;
-    let base = match &args.start {
+    let mut base = match &args.start {
         None => Calibration::default(),
         Some(path) => Calibration::read(path)?,
     };
     io::check_writable(&args.out)?;
+    let known = devices(&m)?;
+    known.respond(&mut base)?;
+    if !known.tables.is_empty() {
+        // The sweep says it better than the twin's power law.
+        choice.fix.extend(["range", "gamma"].map(str::to_owned));
+    }
     let engine = engine::open(&args.device.device, args.device.threads)?;
     let device = engine.device().describe();
     let started = std::time::Instant::now();
@@ -29,7 +35,8 @@ pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<Exi
     let bar = progress::spinner(shown);
     let found = estimate::estimate(&m, &base, &choice, engine, &mut |text| bar.set_message(text.to_owned()));
     bar.finish_and_clear();
-    let outcome = found?;
+    let mut outcome = found?;
+    known.complete(&mut outcome.calibration);
     outcome.calibration.write(&args.out)?;
     let seconds = started.elapsed().as_secs_f64();
     if !common.quiet {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::calibrate::caustic::CausticError;
 use crate::calibrate::estimate::EstimateError;
+use crate::calibrate::response::ResponseError;
 use crate::calibrate::{CalibrationError, PredictError};
 use crate::data::DataError;
 use crate::device::Misfit;
@@ -75,6 +76,12 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = cause.downcast_ref::<EstimateError>() {
         return Some(estimate(e));
+    }
+    if let Some(e) = cause.downcast_ref::<ResponseError>() {
+        return Some(match e {
+            ResponseError::Measure(e) => measure(e),
+            _ => DATA,
+        });
     }
     if let Some(e) = cause.downcast_ref::<PredictError>() {
         return Some(match e {
