@@ -76,10 +76,10 @@ fn waist_position_and_quality_of_a_real_beam_and_its_report() {
     for sample in samples {
         let figures = &sample["rivals"][0]["figures"];
         let figure = |key: &str| figures[key].as_f64().expect("a number");
-        assert!(figure("ssim") > 0.5 && figure("correlation") > 0.97, "{sample}");
+        assert!(figure("ssim") > 0.65 && figure("correlation") > 0.98, "{sample}");
         // Centres are registered by the fit.
         let shift = figures["shift"].as_array().expect("two");
-        assert!(shift.iter().all(|s| s.as_f64().expect("a number").abs() < 12.0), "{sample}");
+        assert!(shift.iter().all(|s| s.as_f64().expect("a number").abs() < 1.0), "{sample}");
     }
     let page = std::fs::read_to_string(dir.path().join("caustic.html")).expect("a page");
     assert_eq!(page.matches("<article").count(), PLANES.len());

@@ -112,10 +112,11 @@ mod tests {
     fn an_inverse_undoes_its_matrix_whatever_the_scales() {
         let matrix = [[4e6, 1e2, 0.0], [1e2, 3.0, 1e-4], [0.0, 1e-4, 2e-7]];
         let found = inverse(&matrix).expect("regular");
-        for i in 0..3 {
-            for j in 0..3 {
-                let product: f64 = (0..3).map(|k| matrix[i][k] * found[k][j]).sum();
-                assert!((product - f64::from(u8::from(i == j))).abs() < 1e-6, "{i} {j} {product}");
+        for (i, row) in matrix.iter().enumerate() {
+            let product: [f64; 3] =
+                std::array::from_fn(|j| row.iter().zip(&found).map(|(a, b)| a * b[j]).sum());
+            for (j, value) in product.iter().enumerate() {
+                assert!((value - f64::from(u8::from(i == j))).abs() < 1e-6, "{i} {j} {value}");
             }
         }
         assert!(inverse(&[[1.0, 2.0], [2.0, 4.0]]).is_none());

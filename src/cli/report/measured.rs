@@ -115,7 +115,7 @@ fn describe(
             .to_owned(),
     };
     found.doubt(last, scaled, &remedy);
-    found.fact("Measurement", name(m, dir));
+    found.fact("Bench", name(m, dir));
     let shape = found.samples.first().map_or(camera, |s| s.shape);
     found.fact(
         "Compared",

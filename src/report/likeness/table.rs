@@ -32,8 +32,10 @@ fn fixed(value: f64) -> String {
 }
 
 fn pixels(value: f64) -> String {
-    // Without the sign of a zero.
-    format!("{:.2}", value + 0.0).replace('-', "\u{2212}")
+    match format!("{value:.2}").as_str() {
+        "-0.00" => "0.00".into(),
+        text => text.replace('-', "\u{2212}"),
+    }
 }
 
 /// The columns that any of these samples fills.
