@@ -131,7 +131,10 @@ fn readable(e: &Estimate) -> (String, String, &str) {
     } else {
         3
     };
-    (format!("{:.digits$}", e.value * factor), format!("{sigma:.digits$}"), unit)
+    let value = format!("{:.digits$}", e.value * factor);
+    // Nothing is nothing on either side of 0.
+    let zero = value.trim_start_matches('-').chars().all(|c| c == '0' || c == '.');
+    (if zero { value.replace('-', "") } else { value }, format!("{sigma:.digits$}"), unit)
 }
 
 fn json(outcome: &Outcome, out: &Path, seconds: f64, device: &str) -> anyhow::Result<()> {

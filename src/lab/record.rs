@@ -250,7 +250,11 @@ fn exposures(planned: &[Planned], light: &[Option<Array2<f64>>], truth: &mut Tru
 
 /// An exposure time as it is set: three digits, rounded down.
 fn shorter(exact: f64) -> f64 {
-    let digit = 10.0_f64.powf(exact.log10().floor() - 2.0);
-    // A number that is exact but for its last bits stays.
-    (exact / digit * (1.0 + 1e-9)).floor() * digit
+    let digits = 2 - exact.log10().floor() as i32;
+    let scale = 10.0_f64.powi(digits.abs());
+    // A number that is exact but for its last bits stays. Dividing by whole powers of ten keeps the number as short as it reads.
+    match digits >= 0 {
+        true => (exact * scale * (1.0 + 1e-9)).floor() / scale,
+        false => (exact / scale * (1.0 + 1e-9)).floor() * scale,
+    }
 }

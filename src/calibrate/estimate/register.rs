@@ -143,7 +143,7 @@ mod tests {
                 (96, 80),
                 |(r, c)| if r >= 5 && c < 76 { whole[[r - 5, c + 4]] } else { 0.0 },
             );
-        let place = register(&[whole.clone()], &[&moved]).unwrap();
+        let place = register(std::slice::from_ref(&whole), &[&moved]).unwrap();
         assert_eq!(place.shift, [5.0, -4.0]);
         let mirrored = laid(whole.view(), [false, false, true]);
         match register(&[whole], &[&mirrored]).unwrap_err() {
