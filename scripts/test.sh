@@ -29,6 +29,8 @@ trap 'rm -rf "$out"' EXIT
 ./target/release/ffm train --set data.train=400 --set data.test=200 --set train.epochs=1 --out "$out/run" --json | tail -n 1 > "$out/result.json"
 grep -q '"in_silico_deployed"' "$out/result.json"
 test -s "$out/run/report.html"
-step "the tutorial, as a reader would type it"
-FFM=target/release/ffm bash scripts/tutorial.sh docs/tutorials/train-your-first-network.md > "$out/tutorial.log" 2>&1 || { tail -n 40 "$out/tutorial.log"; exit 1; }
+for tutorial in docs/tutorials/*.md; do
+  step "$tutorial, as a reader would type it"
+  FFM=target/release/ffm bash scripts/tutorial.sh "$tutorial" > "$out/tutorial.log" 2>&1 || { tail -n 40 "$out/tutorial.log"; exit 1; }
+done
 step "all good"
