@@ -9,7 +9,7 @@ use ndarray::Array2;
 use super::EstimateError;
 use super::parameters::{Knob, Parameter};
 use super::tangents::{MaskChange, transfer_change};
-use crate::calibrate::predict::{self, Fine, FreeSpace, Sight, Way};
+use crate::calibrate::predict::{self, Fine, FreeSpace, Sight, View, Way};
 use crate::calibrate::{Calibration, Registration};
 use crate::engine::{Engine, cpu};
 use crate::measure::{Measurement, MeasurementConfig};
@@ -112,7 +112,9 @@ impl Model {
 
     /// Camera pixels that the twin knows.
     pub(crate) fn inside(&self, x: &[f64]) -> Array2<bool> {
-        self.sight(&self.calibration(x), |_, _| ()).inside()
+        let c = self.calibration(x);
+        let layers = 1..=self.config.optics.layers;
+        self.sight(&c, |_, _| ()).inside_all(layers.map(|l| c.imperfections.of(l)))
     }
 
     /// Counts of frames.
@@ -148,19 +150,26 @@ impl Model {
     ) -> Result<(), EstimateError> {
         let calibration = self.calibration(x);
         let system = predict::system(&self.config, &calibration)?;
-        let sight = self.sight(&calibration, |_, _| ());
+        let straight = self.sight(&calibration, |_, _| ());
         let mut ways: BTreeMap<&Way, Vec<usize>> = BTreeMap::new();
         for (at, &frame) in which.iter().enumerate() {
             ways.entry(&frames[frame].way).or_default().push(at);
         }
         let bytes = 16 * self.grid.len() * if tangents { self.parameters.len() + 2 } else { 2 };
         for (way, members) in ways {
-            let layers = way.parts(&system, self.space.padded())?;
-            let changes = if tangents { self.changes(way, &layers, &system, x)? } else { Vec::new() };
-            let camera = if tangents { self.camera_sights(&calibration, x) } else { Vec::new() };
+            let upright = predict::upright(&system, way)?;
+            let (system, view) = match &upright {
+                Some((system, view)) => (system, Some(view)),
+                None => (&system, None),
+            };
+            let sight = view.map_or_else(|| straight.clone(), |view| straight.looking(*view));
+            let layers = way.parts(system, self.space.padded())?;
+            let changes = if tangents { self.changes(way, &layers, (system, view), x)? } else { Vec::new() };
+            let camera =
+                if tangents { self.camera_sights(way, &calibration, &sight, view, x) } else { Vec::new() };
             for group in members.chunks((FLIGHT_BYTES / bytes).clamp(1, 8)) {
                 let data: Vec<&FrameData> = group.iter().map(|&at| &frames[which[at]]).collect();
-                let flights = self.fly(&layers, &changes, &data, &system)?;
+                let flights = self.fly(&layers, &changes, &data, system)?;
                 for ((flight, &at), frame) in flights.into_iter().zip(group).zip(&data) {
                     let fine = sight.fine(&flight.field);
                     visit(at, self.seen(&flight, &fine, &sight, &camera, frame, &calibration, tangents));
@@ -175,7 +184,7 @@ impl Model {
         &self,
         way: &Way,
         layers: &[crate::twin::LayerParts],
-        system: &System,
+        (system, view): (&System, Option<&View>),
         x: &[f64],
     ) -> Result<Vec<Changes>, EstimateError> {
         let mut all = Vec::new();
@@ -185,11 +194,14 @@ impl Model {
             for (n, (p, &v)) in
                 self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer)
             {
-                if let Some(mask) = MaskChange::of(p, v, system)? {
+                // An upright mask is neither turned nor scaled.
+                let lies = view.is_some() && matches!(p.knob, Knob::Roll | Knob::Magnification);
+                let mask = if lies { None } else { MaskChange::of(p, v, system)? };
+                if let Some(mask) = mask {
                     changes.masks.push((n, mask));
                 } else {
                     let distance = if last { way.distance() } else { self.config.optics.distance.0 };
-                    let change = transfer_change(p, v, parts, system, distance)?;
+                    let change = transfer_change(p, v, parts, system, (distance, view))?;
                     changes.transfers.extend(change.map(|h| (n, h)));
                 }
             }
@@ -199,16 +211,41 @@ impl Model {
     }
 
     /// Views of the camera on either side of every parameter that moves it: number, the two views, distance between them.
-    fn camera_sights(&self, c: &Calibration, x: &[f64]) -> Vec<(usize, [Sight; 2], f64)> {
+    fn camera_sights(
+        &self,
+        way: &Way,
+        c: &Calibration,
+        sight: &Sight,
+        view: Option<&View>,
+        x: &[f64],
+    ) -> Vec<(usize, [Sight; 2], f64)> {
+        let look = |sight: Sight| view.map_or_else(|| sight.clone(), |view| sight.looking(*view));
         let mut all = Vec::new();
         for (n, (p, &v)) in self.parameters.iter().zip(x).enumerate() {
             let step = p.scale;
+            if let Some(view) = view.filter(|_| way.layers.contains(&p.layer)) {
+                let moved = |d: f64| {
+                    let mut view = *view;
+                    match p.knob {
+                        Knob::Roll => view.roll += d,
+                        Knob::Magnification => view.magnification += d,
+                        _ => return None,
+                    }
+                    Some(sight.glancing(view))
+                };
+                // Speckles bend within the step that other differences are taken over.
+                let small = 0.25 * step;
+                if let (Some(more), Some(less)) = (moved(small), moved(-small)) {
+                    all.push((n, [more, less], 2.0 * small));
+                    continue;
+                }
+            }
             let sides = match p.knob {
                 Knob::Blur => {
                     let down = step.min(v);
                     all.push((
                         n,
-                        [step, -down].map(|d| self.sight(c, |_, variance| *variance += d)),
+                        [step, -down].map(|d| look(self.sight(c, |_, variance| *variance += d))),
                         step + down,
                     ));
                     continue;
@@ -216,7 +253,7 @@ impl Model {
                 Knob::Distortion | Knob::Shear | Knob::Aspect => [1.0, -1.0].map(|sign| {
                     let mut moved = c.clone();
                     p.put(&mut moved, v + sign * step, &self.grid);
-                    self.sight(&moved, |_, _| ())
+                    look(self.sight(&moved, |_, _| ()))
                 }),
                 _ => continue,
             };
@@ -293,7 +330,8 @@ impl Model {
     ) -> Linear {
         let (gain, offset) = calibration.response.map_or((1.0, 0.0), |r| (r.gain, r.offset));
         let scale = gain * frame.exposure;
-        let intensity = sight.intensity(fine);
+        let smooth = sight.smooth(fine);
+        let intensity = sight.read(&smooth);
         let mut columns = Vec::new();
         if tangents {
             columns = vec![Array2::zeros(intensity.raw_dim()); self.parameters.len()];
@@ -301,7 +339,12 @@ impl Model {
                 columns[*n] = sight.change(fine, &sight.fine(t)) * scale;
             }
             for (n, [more, less], apart) in camera {
-                columns[*n] = (more.intensity(fine) - less.intensity(fine)) * (scale / apart);
+                // Only what changes the smoothing needs it done again.
+                let seen = |side: &Sight| match self.parameters[*n].knob {
+                    Knob::Blur => side.intensity(fine),
+                    _ => side.read(&smooth),
+                };
+                columns[*n] += &((seen(more) - seen(less)) * (scale / apart));
             }
             for (p, column) in self.parameters.iter().zip(&mut columns) {
                 match p.knob {

@@ -30,6 +30,11 @@ pub(crate) struct Parts<'a> {
 /// apart, and no twin is that good.
 const INFLATION: f64 = 1e4;
 
+/// Largest `chi_square` of a calibration that is written.
+const WORST: f64 = 10.0;
+/// Beyond this `chi_square` uncertainties grow with its root, as if all of the residual were noise.
+const NOISY: f64 = 2.0;
+
 /// Groups of parameters that these frames cannot tell apart, and those of them that are better kept where they are expected.
 pub(crate) fn unclear(model: &Model, normal: &Normal) -> (Vec<Unclear>, Vec<usize>) {
     let covariance = normal.covariance(&normal.eigen());
@@ -123,7 +128,9 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
     let every: Vec<usize> = (0..fit.len()).collect();
     let predicted = model.evaluate(&fit, &every, x)?;
     let (rms, chi_square) = quality::residuals(&predicted, dark, &fit, &valid);
-    if !(fitted.after.is_finite() && (fitted.after > 0.6 || chi_square < 4.0)) {
+    let alike = fitted.after.is_finite() && (fitted.after > 0.6 || chi_square < 4.0);
+    // Frames may look alike and still be met so badly that every number and every uncertainty is wrong.
+    if !(alike && chi_square <= WORST) {
         let what = format!(
             "after {} steps the residual is {rms:.1} counts rms, {:.1} times the noise, and the SSIM {:.2} ({:.2} before)",
             found.iterations,
@@ -154,8 +161,16 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
         ssim_before: fitted.before,
         ssim_after: fitted.after,
     });
-    let from = format!("least squares over {} frames", fit.len());
+    let mut from = format!("least squares over {} frames", fit.len());
     calibration.estimates = estimates(&model, &normal, x, &held, &from);
+    if chi_square > NOISY {
+        let wider = chi_square.sqrt();
+        from += &format!("; sigma is {wider:.2} times wider, for a chi-square of {chi_square:.2}");
+        for estimate in &mut calibration.estimates {
+            estimate.sigma *= wider;
+            estimate.from.clone_from(&from);
+        }
+    }
     calibration.unclear = unclear;
     Ok(Outcome { calibration, fitted, tested })
 }

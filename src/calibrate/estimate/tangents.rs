@@ -7,6 +7,7 @@ use ndarray::Array2;
 use num_complex::Complex64;
 
 use super::parameters::{Knob, Light, Parameter};
+use crate::calibrate::predict::View;
 use crate::engine::{Modulator, cpu};
 use crate::optics::{Field, Grid, Method, Propagation, effects, zernike};
 use crate::twin::{ConfigError, LayerParts, System};
@@ -86,24 +87,39 @@ impl MaskChange {
 }
 
 /// Derivative of a layer's transfer function, `distance` metres of free space without errors; `None` where a parameter does not
-/// change it.
+/// change it. With a `view` the layer is upright, at a distance of `(distance + axial) / magnification^2`.
 pub(crate) fn transfer_change(
     p: &Parameter,
     value: f64,
     parts: &LayerParts,
     system: &System,
-    distance: f64,
+    (distance, view): (f64, Option<&View>),
 ) -> Result<Option<Arc<Field>>, ConfigError> {
-    if p.knob == Knob::Axial {
-        return Ok(Some(Arc::new(axial_change(p, distance + value, parts, system)?)));
+    let distance = distance + system.errors_of(p.layer).axial.map_or(0.0, |a| a.0);
+    let pull = match (p.knob, view) {
+        (Knob::Axial, None) => Some(1.0),
+        (Knob::Axial, Some(view)) => Some(view.magnification.powi(-2)),
+        (Knob::Magnification, Some(view)) => Some(-2.0 * distance / view.magnification),
+        _ => None,
+    };
+    if let Some(pull) = pull {
+        let h = axial_change(p.layer, distance, parts, system)?;
+        return Ok(Some(Arc::new(h.mapv(|v| v * pull))));
     }
+    // Where an upright layer's light goes.
+    let along = |k: usize| {
+        let unit = [0, 1].map(|n| if n == k { 1.0 } else { 0.0 });
+        view.map_or(unit, |view| view.turned(unit))
+    };
     let Grid { dy, dx, .. } = *system.grid();
     let (rows, cols) = parts.transfer.dim();
     let frequency = |k: usize, n: usize| (if 2 * k < n { k as f64 } else { k as f64 - n as f64 }) / n as f64;
     let factor: Box<dyn Fn(f64, f64) -> Complex64> = match p.knob {
         // Shift theorem.
-        Knob::Shift(0) => Box::new(|_, fx| Complex64::new(0.0, -TAU * fx / dx)),
-        Knob::Shift(_) => Box::new(|fy, _| Complex64::new(0.0, -TAU * fy / dy)),
+        Knob::Shift(k) => {
+            let [x, y] = along(k);
+            Box::new(move |fy, fx| Complex64::new(0.0, -TAU * (fx * x / dx + fy * y / dy)))
+        }
         Knob::Aperture => Box::new(move |fy, fx| (log_sinc(value, fy) + log_sinc(value, fx)).into()),
         _ => return Ok(None),
     };
@@ -115,7 +131,7 @@ pub(crate) fn transfer_change(
 /// Central difference over the distance, without the phase `k z` that all frequencies share. (A multiplier `i (kz - k)` would be
 /// the derivative of the angular spectrum, but not of an impulse response that ends with the padded grid.)
 fn axial_change(
-    p: &Parameter,
+    layer: usize,
     distance: f64,
     parts: &LayerParts,
     system: &System,
@@ -131,14 +147,14 @@ fn axial_change(
     };
     // The same method on both sides.
     let method = at(distance, o.propagation).resolve([rows, cols], grid.dy, grid.dx)?;
-    let step = 0.1 * p.scale;
+    let step = 1e-4 * distance;
     let side = |step: f64| -> Result<Field, ConfigError> {
         let (h, _) = at(distance + step, method).transfer([rows, cols], grid.dy, grid.dx)?;
         let common = Complex64::cis(-TAU * o.index / o.wavelength.0 * step);
         Ok(h.mapv(|v| v * common))
     };
     let mut h = (side(step)? - side(-step)?).mapv(|v| v / (2.0 * step));
-    let e = system.errors_of(p.layer);
+    let e = system.errors_of(layer);
     if let Some([x, y]) = e.shift {
         effects::shift(&mut h, grid.dy, grid.dx, x.0, y.0);
     }

@@ -2,6 +2,7 @@
 
 mod path;
 mod sight;
+mod upright;
 
 use std::collections::BTreeMap;
 use std::f32::consts::TAU;
@@ -17,6 +18,7 @@ use crate::twin::{ConfigError, LayerParts, System, SystemConfig};
 
 pub(crate) use path::FreeSpace;
 pub(crate) use sight::{Fine, Sight};
+pub(crate) use upright::{View, upright};
 
 /// Why a frame cannot be predicted.
 #[derive(Debug, thiserror::Error)]
@@ -70,9 +72,11 @@ impl Predictor {
         Ok(Self { system, space, sight, response })
     }
 
-    /// Camera pixels that see nothing but light of the twin's grid; what others see is not known to a twin.
+    /// Camera pixels that see nothing but light of the twin's grid, whichever layers a frame shows; what others see is not
+    /// known to a twin.
     pub fn inside(&self) -> Array2<bool> {
-        self.sight.inside()
+        let layers = 1..=self.system.config().optics.layers;
+        self.sight.inside_all(layers.map(|l| self.system.errors_of(l)))
     }
 
     /// The listed frames (numbers from 1), in their order.
@@ -87,7 +91,10 @@ impl Predictor {
         }
         let mut predicted: Vec<Option<Prediction>> = numbers.iter().map(|_| None).collect();
         for (way, members) in ways {
-            let layers = way.parts(&self.system, self.space.padded())?;
+            let upright = upright(&self.system, &way)?;
+            let system = upright.as_ref().map_or(&self.system, |(system, _)| system);
+            let sight = self.sight.looking(upright.as_ref().map_or(View::STRAIGHT, |(_, view)| *view));
+            let layers = way.parts(system, self.space.padded())?;
             for group in members.chunks(8) {
                 let mut fields = vec![plane(&self.system); group.len()];
                 for (&layer, parts) in way.layers.iter().zip(&layers) {
@@ -100,7 +107,7 @@ impl Predictor {
                     }
                 }
                 for (field, &at) in fields.iter().zip(group) {
-                    let intensity = self.sight.intensity(&self.sight.fine(field));
+                    let intensity = sight.intensity(&sight.fine(field));
                     let scale = self.response.gain * m.config.frames[numbers[at] - 1].exposure;
                     let counts = intensity.mapv(|v| self.response.offset + scale * v);
                     predicted[at] = Some(Prediction { counts, intensity });

@@ -3,7 +3,7 @@
 //! 1. The field is interpolated to half its pitch (windowed sinc), because its intensity has twice its bandwidth.
 //! 2. The intensity is convolved with pixel and blur, whose product `sinc(w f) exp(-2 pi^2 s^2 f^2)` is made in frequency and
 //!    is therefore smooth in pixel size `w` and blur `s`.
-//! 3. Every camera pixel reads the result where [`Registration::map`] says that it looks (windowed sinc again).
+//! 3. Every camera pixel reads the result where [`Registration::map`] and the [`View`] say that it looks (windowed sinc again).
 
 use std::f64::consts::{PI, TAU};
 
@@ -11,7 +11,8 @@ use ndarray::{Array2, Axis};
 use num_complex::Complex32;
 use rayon::prelude::*;
 
-use crate::calibrate::Registration;
+use super::View;
+use crate::calibrate::{LayerErrors, Registration};
 use crate::measure::CameraSheet;
 use crate::optics::{Field, Grid, effects::sinc};
 
@@ -28,6 +29,12 @@ pub(crate) struct Fine {
     cols: usize,
 }
 
+/// An intensity, or its change, at half the pitch, smoothed as a camera pixel does.
+pub(crate) struct Smooth {
+    values: Vec<f32>,
+    cols: usize,
+}
+
 /// How a camera sees the last plane of a twin.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight {
@@ -35,6 +42,8 @@ pub(crate) struct Sight {
     shape: [usize; 2],
     pitch: [f64; 2],
     registration: Registration,
+    variance: f64,
+    view: View,
     /// Pixel and blur along y and x: weights of the centre and of the pixels to either side, at half the pitch.
     kernels: [Vec<f32>; 2],
     /// Interpolation half-way between pixels.
@@ -46,23 +55,36 @@ pub(crate) struct Sight {
 impl Sight {
     /// `variance`: of the blur, camera pixels squared.
     pub(crate) fn new(grid: &Grid, camera: &CameraSheet, registration: Registration, variance: f64) -> Self {
-        let pitch = camera.pitch.both().map(|l| l.0);
-        let m = registration.matrix;
-        let half = [0.5 * grid.dy, 0.5 * grid.dx];
-        // A pixel's size where it looks, in half pitches; its turn does not matter for so small a square.
-        let kernel = |k: usize| {
-            let width = pitch[k] * m[0][k].hypot(m[1][k]) / half[k];
-            smoothing(width, variance * width * width)
-        };
-        Self {
+        let sight = Self {
             grid: *grid,
             shape: camera.pixels.both(),
-            pitch,
+            pitch: camera.pitch.both().map(|l| l.0),
             registration,
-            kernels: [kernel(0), kernel(1)],
+            variance,
+            view: View::STRAIGHT,
+            kernels: [Vec::new(), Vec::new()],
             halves: halves(),
             table: (0..=TABLE).map(|k| near(k as f64 / TABLE as f64)).collect(),
-        }
+        };
+        sight.looking(View::STRAIGHT)
+    }
+
+    /// The same camera looking at the light of a turned and scaled modulator that the twin keeps upright.
+    pub(crate) fn looking(&self, view: View) -> Self {
+        let m = self.registration.matrix;
+        let half = [0.5 * self.grid.dy, 0.5 * self.grid.dx];
+        // A pixel's size where it looks, in half pitches; its turn does not matter for so small a square.
+        let kernel = |k: usize| {
+            let width = self.pitch[k] * m[0][k].hypot(m[1][k]) / view.magnification / half[k];
+            smoothing(width, self.variance * width * width)
+        };
+        Self { view, kernels: [kernel(0), kernel(1)], ..self.clone() }
+    }
+
+    /// The same, with the smoothing that there is: for small changes of the view, which move what a pixel sees by many times
+    /// what they change its size.
+    pub(crate) fn glancing(&self, view: View) -> Self {
+        Self { view, ..self.clone() }
     }
 
     /// The place, rows and columns of the half-pitch grid, that a camera pixel looks at.
@@ -71,7 +93,7 @@ impl Sight {
             (r as f64 - (self.shape[0] / 2) as f64) * self.pitch[0],
             (c as f64 - (self.shape[1] / 2) as f64) * self.pitch[1],
         ];
-        let p = self.registration.map(q);
+        let p = self.view.place(self.registration.map(q));
         let centre = [2 * (self.grid.rows / 2), 2 * (self.grid.cols / 2)].map(|n| n as f64);
         [p[0] / (0.5 * self.grid.dy) + centre[0], p[1] / (0.5 * self.grid.dx) + centre[1]]
     }
@@ -84,6 +106,15 @@ impl Sight {
             let p = self.place(r, c);
             (0..2).all(|k| p[k] >= margin[k] && p[k] <= last[k] - margin[k])
         })
+    }
+
+    /// Those that stay so in the views of all layers.
+    pub(crate) fn inside_all(&self, layers: impl Iterator<Item = LayerErrors>) -> Array2<bool> {
+        let mut inside = self.inside();
+        for view in layers.filter_map(|e| View::of(&e)) {
+            inside.zip_mut_with(&self.looking(view).inside(), |all, one| *all &= *one);
+        }
+        inside
     }
 
     /// The field at half its pitch.
@@ -124,7 +155,12 @@ impl Sight {
 
     /// What the camera's pixels see of `|U|^2`.
     pub(crate) fn intensity(&self, u: &Fine) -> Array2<f64> {
-        self.see(u, |row, to| {
+        self.read(&self.smooth(u))
+    }
+
+    /// What they would see wherever they looked.
+    pub(crate) fn smooth(&self, u: &Fine) -> Smooth {
+        self.smoothed(u, |row, to| {
             let values = &u.values[row * u.cols..(row + 1) * u.cols];
             to.iter_mut().zip(values).for_each(|(to, v)| *to = v.norm_sqr());
         })
@@ -132,15 +168,16 @@ impl Sight {
 
     /// What they see of its change `2 Re(U* dU)`.
     pub(crate) fn change(&self, u: &Fine, du: &Fine) -> Array2<f64> {
-        self.see(u, |row, to| {
+        let smooth = self.smoothed(u, |row, to| {
             let part = row * u.cols..(row + 1) * u.cols;
             let pairs = u.values[part.clone()].iter().zip(&du.values[part]);
             to.iter_mut().zip(pairs).for_each(|(to, (v, d))| *to = 2.0 * (v.re * d.re + v.im * d.im));
-        })
+        });
+        self.read(&smooth)
     }
 
-    /// Smooths and samples an image whose rows at half the pitch `fill` writes.
-    fn see(&self, like: &Fine, fill: impl Fn(usize, &mut [f32]) + Sync) -> Array2<f64> {
+    /// Smooths an image whose rows at half the pitch `fill` writes.
+    fn smoothed(&self, like: &Fine, fill: impl Fn(usize, &mut [f32]) + Sync) -> Smooth {
         let cols = like.cols;
         let rows = like.values.len() / cols;
         let mut along = vec![0.0_f32; rows * cols];
@@ -169,10 +206,16 @@ impl Sight {
                 }
             }
         });
+        Smooth { values: smooth, cols }
+    }
+
+    /// Samples where the pixels look.
+    pub(crate) fn read(&self, from: &Smooth) -> Array2<f64> {
+        let shape = [from.values.len() / from.cols, from.cols];
         let mut seen = Array2::zeros((self.shape[0], self.shape[1]));
         seen.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(r, mut to)| {
             for (c, to) in to.iter_mut().enumerate() {
-                *to = f64::from(self.sample(&smooth, [rows, cols], self.place(r, c)));
+                *to = f64::from(self.sample(&from.values, shape, self.place(r, c)));
             }
         });
         seen
