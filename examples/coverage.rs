@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
             system: &system,
             truth: &truth,
             seed,
-            fine: 3,
+            fine: 5,
             plan: Some(&plan),
             extent: none,
         };

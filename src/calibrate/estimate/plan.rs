@@ -20,7 +20,7 @@ use crate::twin::OpticsConfig;
 /// Sides of random blocks in pixels: fine ones light the whole camera, coarse ones its middle.
 const BLOCKS: [usize; 4] = [2, 4, 8, 3];
 /// Second place of the camera, in parts of the distance.
-const NEARER: f64 = 0.85;
+const NEARER: f64 = 0.5;
 /// Electrons that fill a pixel, and read noise, of a common camera.
 const FULL_WELL: f64 = 10_000.0;
 const READ_NOISE: f64 = 2.5;
