@@ -64,6 +64,7 @@ struct Params {
     // Steps between levels of an amplitude; first group of the gradient's sums.
     steps: f32,
     partial_from: u32,
+    even: u32,
 }
 
 //@bind uniform p: Params
