@@ -62,7 +62,7 @@ pub(super) struct Params {
     pub(super) steps: f32,
     pub(super) partial_from: u32,
     /// WGSL rounds the size up to the alignment of `vec2<u32>`.
-    _even: u32,
+    pub(super) _even: u32,
 }
 
 impl Params {
