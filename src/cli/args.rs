@@ -66,7 +66,7 @@ fn threads() -> RangedU64ValueParser<usize> {
 /// A measured set-up in place of the assumed one.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Twin {
-    /// Calibration: its [imperfections] take the place of the experiment's
+    /// Calibration: its imperfections take the place of the experiment's
     #[arg(long, value_name = "FILE", conflicts_with = "truth")]
     pub(super) calibration: Option<PathBuf>,
     /// The bench of a virtual laboratory: a calibration, or the (hidden or revealed) truth of `ffm lab`
@@ -523,7 +523,7 @@ pub(super) enum Measure {
     Init {
         /// Folder to make
         dir: PathBuf,
-        /// Experiment file whose [optics] is the nominal bench [default: the embedded default experiment]
+        /// Experiment file whose optics are the nominal bench [default: the embedded default experiment]
         #[arg(long, value_name = "FILE")]
         experiment: Option<PathBuf>,
     },

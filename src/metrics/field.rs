@@ -25,13 +25,13 @@ pub struct FieldSimilarity {
 /// Compares two fields that are known up to one complex factor.
 ///
 /// 1. Amplitudes: each is divided by its own root mean square; the data range is the largest value that then occurs in
-///    either. Mean and map as in [`ssim`].
+///    either. Mean and map as in [`ssim()`].
 /// 2. Phases: the global phase `arg <a, b>` is taken from `b`. Phases have no range that does not wrap, so the maps of
 ///    their cosines and of their sines are computed (data range [`PHASE_RANGE`]) and averaged. The phase of darkness is
 ///    noise, so the mean is weighted by `|a| |b|`, over the map without a frame of half a window.
 ///
 /// # Errors
-/// As [`ssim`] and [`overlap`]; also fields that are orthogonal (they have no common phase), or without light inside the frame.
+/// As [`ssim()`] and [`overlap`]; also fields that are orthogonal (they have no common phase), or without light inside the frame.
 pub fn compare_fields(
     a: ArrayView2<'_, Complex64>,
     b: ArrayView2<'_, Complex64>,

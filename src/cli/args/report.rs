@@ -24,7 +24,7 @@ pub(in crate::cli) struct Report {
     /// Measured frames: a folder with measurement.toml; with --against any folder of frames, or one file
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) measured: Option<PathBuf>,
-    /// Experiment file with the twin's [optics] [default: those of measurement.toml]
+    /// Experiment file with the twin's optics [default: those of measurement.toml]
     #[arg(long, value_name = "FILE", requires = "measured")]
     pub(in crate::cli) twin: Option<PathBuf>,
     /// Calibration: the twin with it stands beside the nominal one
