@@ -30,6 +30,7 @@ pub mod io;
 pub mod lab;
 pub mod measure;
 pub mod metrics;
+mod numeric;
 pub mod optics;
 pub mod report;
 pub mod train;

@@ -8,6 +8,7 @@ use num_complex::Complex64;
 
 use super::HolographyError;
 use super::steps::{self, Start};
+use crate::numeric;
 use crate::optics::Field;
 
 /// Growth of the noise against that of evenly spread steps above which steps count as alike.
@@ -79,7 +80,7 @@ pub(super) fn solve(frames: &[Array2<f64>], at: Start) -> Result<PhaseShifted, H
             line.iter_mut().zip(row).for_each(|(v, r)| *v += row[i] * r);
         }
     }
-    let inverse = steps::inverse(&normal);
+    let inverse = numeric::inverse(&normal);
     // Variance of cosine and sine per variance of a frame; 2 / n of evenly spread steps.
     let worst = inverse.map_or(f64::INFINITY, |m| m[1][1].max(m[2][2]));
     let growth = (worst * frames.len() as f64 / 2.0).sqrt();

@@ -6,6 +6,7 @@ use ndarray::{Array2, Zip};
 use num_complex::Complex64;
 
 use super::HolographyError;
+use crate::numeric::{eigen, inverse};
 use crate::optics::{Field, dft};
 
 /// The second component must stand out of the third, which is background or noise, by this factor in power.
@@ -83,7 +84,7 @@ fn apart_from_background(frames: &[Array2<f64>]) -> Option<Start> {
     }
     let faint = FAINT * changes.iter().copied().fold(0.0, f64::max);
     let moving = |at: [usize; 2]| changes[at] > MOVING * rest[at];
-    let mut covariance = vec![vec![0.0; n]; n];
+    let mut covariance = Array2::<f64>::zeros((n, n));
     let (mut still, mut shares) = (0.0, vec![0.0; n]);
     for (at, m) in mean.indexed_iter() {
         let place = cell(at);
@@ -91,19 +92,21 @@ fn apart_from_background(frames: &[Array2<f64>]) -> Option<Start> {
             still += m.norm_sqr();
             shares.iter_mut().zip(&spectra).for_each(|(g, s)| *g += (s[at] * m.conj()).re);
         } else if changes[place] >= faint {
-            for (i, row) in covariance.iter_mut().enumerate() {
-                row.iter_mut().zip(&spectra).for_each(|(v, s)| *v += (spectra[i][at] * s[at].conj()).re);
+            for ((i, j), v) in covariance.indexed_iter_mut() {
+                *v += (spectra[i][at] * spectra[j][at].conj()).re;
             }
         }
     }
-    let components = eigen(covariance);
-    let (first, second, noise) = (&components[0], &components[1], components[2].0.max(0.0));
-    if second.0.is_nan() || second.0 <= STANDS_OUT * noise.max(f64::EPSILON * first.0) {
+    let components = eigen(&covariance);
+    let [first, second] = [0, 1].map(|k| components.values[k]);
+    let noise = components.values[2].max(0.0);
+    if second.is_nan() || second <= STANDS_OUT * noise.max(f64::EPSILON * first) {
         return None;
     }
     // Noise adds to every component alike.
-    let length = [first, second].map(|c| (c.0 - noise).sqrt());
-    let points: Vec<[f64; 2]> = (0..n).map(|k| [length[0] * first.1[k], length[1] * second.1[k]]).collect();
+    let length = [first, second].map(|v| (v - noise).sqrt());
+    let points: Vec<[f64; 2]> =
+        (0..n).map(|k| [0, 1].map(|c| length[c] * components.vectors[[k, c]])).collect();
     let gains = if still > 0.0 { shares.iter().map(|g| g / still).collect() } else { vec![1.0; n] };
     Some(Start {
         steps: from_first(points.iter().map(|p| p[1].atan2(p[0])).collect()),
@@ -120,16 +123,16 @@ fn less_mean(frames: &[Array2<f64>]) -> Result<Start, HolographyError> {
     let mean = sum / n as f64;
     let rest: Vec<Array2<f64>> = frames.iter().map(|f| f - &mean).collect();
     let dot = |a: &Array2<f64>, b: &Array2<f64>| Zip::from(a).and(b).fold(0.0, |sum, a, b| sum + a * b);
-    let components = eigen(rest.iter().map(|a| rest.iter().map(|b| dot(a, b)).collect()).collect());
-    let (first, second) = (&components[0], &components[1]);
+    let components = eigen(&Array2::from_shape_fn((n, n), |(i, j)| dot(&rest[i], &rest[j])));
+    let [first, second] = [0, 1].map(|k| components.values[k]);
     // The mean took one component; of three frames none is left to be noise.
-    let noise = if n > 3 { components[2].0 } else { 0.0 }.max(f64::EPSILON * n as f64 * first.0);
-    if second.0.is_nan() || second.0 <= ABOVE_NOISE * noise {
-        let ratio = (second.0.max(0.0) / noise.max(f64::MIN_POSITIVE)).sqrt();
+    let noise = if n > 3 { components.values[2] } else { 0.0 }.max(f64::EPSILON * n as f64 * first);
+    if second.is_nan() || second <= ABOVE_NOISE * noise {
+        let ratio = (second.max(0.0) / noise.max(f64::MIN_POSITIVE)).sqrt();
         return Err(HolographyError::NoFringes { ratio });
     }
     let points: Vec<[f64; 2]> =
-        (0..n).map(|k| [first.0.sqrt() * first.1[k], second.0.sqrt() * second.1[k]]).collect();
+        (0..n).map(|k| [0, 1].map(|c| components.values[c].sqrt() * components.vectors[[k, c]])).collect();
     let centre = circle(&points).ok_or(HolographyError::NoFringes { ratio: 0.0 })?;
     let angles = points.iter().map(|p| (p[1] - centre[1]).atan2(p[0] - centre[0])).collect();
     let mut start = Start { steps: from_first(angles), gains: vec![1.0; n], modulations: vec![1.0; n] };
@@ -199,79 +202,16 @@ fn from_first(angles: Vec<f64>) -> Vec<f64> {
     turned.iter().map(|a| 0.0 + sign * a).collect()
 }
 
-/// Inverse of a symmetric matrix; `None` where it is singular.
-pub(super) fn inverse(m: &[[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
-    let minor = |i: usize, j: usize| {
-        let (a, b, c, d) = ((i + 1) % 3, (i + 2) % 3, (j + 1) % 3, (j + 2) % 3);
-        m[a][c] * m[b][d] - m[a][d] * m[b][c]
-    };
-    let determinant: f64 = (0..3).map(|j| m[0][j] * minor(0, j)).sum();
-    let scale = m[0][0] * m[1][1] * m[2][2];
-    let regular = determinant.is_finite() && determinant.abs() > 1e-12 * scale.abs();
-    regular.then(|| [0, 1, 2].map(|i| [0, 1, 2].map(|j| minor(j, i) / determinant)))
-}
-
-/// Eigenvalues, largest first, and eigenvectors of a symmetric matrix, by Jacobi rotations.
-fn eigen(mut m: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
-    let n = m.len();
-    let mut vectors: Vec<Vec<f64>> =
-        (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
-    // Every sweep squares the largest off-diagonal element; ten reach rounding for any size of a set of frames.
-    for _ in 0..30 {
-        for p in 0..n {
-            for q in p + 1..n {
-                if m[p][q] == 0.0 {
-                    continue;
-                }
-                let angle = 0.5 * (2.0 * m[p][q]).atan2(m[q][q] - m[p][p]);
-                let (s, c) = angle.sin_cos();
-                for row in &mut m {
-                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
-                }
-                let (above, below) = m.split_at_mut(q);
-                above[p].iter_mut().zip(&mut below[0]).for_each(|(a, b)| {
-                    (*a, *b) = (c * *a - s * *b, s * *a + c * *b);
-                });
-                for row in &mut vectors {
-                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
-                }
-            }
-        }
-    }
-    let mut all: Vec<_> = (0..n).map(|k| (m[k][k], vectors.iter().map(|row| row[k]).collect())).collect();
-    all.sort_by(|a, b| b.0.total_cmp(&a.0));
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn eigenvectors_turn_into_themselves() {
-        let m = vec![vec![4.0, 1.0, -2.0], vec![1.0, 3.0, 0.5], vec![-2.0, 0.5, 1.0]];
-        let found = eigen(m.clone());
-        assert!(found[0].0 > found[1].0 && found[1].0 > found[2].0);
-        for (value, vector) in found {
-            for (row, v) in m.iter().zip(&vector) {
-                let product: f64 = row.iter().zip(&vector).map(|(a, b)| a * b).sum();
-                assert!((product - value * v).abs() < 1e-12);
-            }
-        }
-    }
-
-    #[test]
-    fn circles_and_inverses() {
+    fn a_circle_goes_through_its_points() {
         let points: Vec<[f64; 2]> =
             [0.1, 0.7, 2.0].iter().map(|a: &f64| [3.0 + 2.0 * a.cos(), -1.0 + 2.0 * a.sin()]).collect();
         let centre = circle(&points).unwrap();
         assert!((centre[0] - 3.0).abs() < 1e-9 && (centre[1] + 1.0).abs() < 1e-9, "{centre:?}");
         assert!(circle(&[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]).is_none());
-        assert!(inverse(&[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).is_none());
-        let m = [[4.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 2.0]];
-        let inv = inverse(&m).unwrap();
-        let product = |i: usize, j: usize| (0..3).map(|k| m[i][k] * inv[k][j]).sum::<f64>();
-        let identity = |i: usize, j: usize| f64::from(u8::from(i == j));
-        assert!((0..9).all(|n| (product(n / 3, n % 3) - identity(n / 3, n % 3)).abs() < 1e-12));
     }
 }

@@ -15,6 +15,7 @@ use super::mask::FineMask;
 use super::side::{Side, orders, sum};
 use super::truth::Truth;
 use crate::calibrate::{Aberration, LayerErrors};
+use crate::engine::next_fast_length;
 use crate::optics::{Grid, Method, Propagation};
 use crate::twin::{SourceConfig, SystemConfig};
 
@@ -92,7 +93,7 @@ impl Bench {
         let points = |metres: f64, k: usize| (metres / pitch[k]).ceil() as usize + fine + 4;
         let reach: [usize; 2] = [0, 1].map(|k| points(lit[k] + moved[k], k));
         let look: [usize; 2] = [0, 1].map(|k| points(view[k] + moved[k], k).max(reach[k]));
-        let shape = [0, 1].map(|k| Convolver::length(2 * (reach[k] + look[k])));
+        let shape = [0, 1].map(|k| next_fast_length(2 * (reach[k] + look[k])));
         // Field, transfer functions of two distances and intensity.
         let bytes = 5.0 * 16.0 * shape[0] as f64 * shape[1] as f64;
         if bytes > 12e9 {

@@ -28,20 +28,6 @@ impl Convolver {
         }
     }
 
-    /// The smallest length of at least `n` points that transforms fast: factors of 2, 3 and 5.
-    pub(super) fn length(n: usize) -> usize {
-        let smooth = |&m: &usize| {
-            let mut rest = m;
-            for p in [2, 3, 5] {
-                while rest.is_multiple_of(p) {
-                    rest /= p;
-                }
-            }
-            rest == 1
-        };
-        (n.max(2)..).find(smooth).unwrap_or(n)
-    }
-
     /// `IDFT(H DFT(field))`, circular. Rows outside `lit` must be zero; rows outside `wanted` are left undefined.
     pub(super) fn apply(
         &self,
@@ -107,6 +93,5 @@ mod tests {
         for ((r, c), v) in field.indexed_iter().filter(|((r, _), _)| (3..25).contains(r)) {
             assert!((v - expected[[r, c]]).norm() < 1e-10, "{r} {c}");
         }
-        assert_eq!([1, 7, 11, 17].map(Convolver::length), [2, 8, 12, 18]);
     }
 }

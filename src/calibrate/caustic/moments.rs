@@ -3,7 +3,8 @@
 use ndarray::ArrayView2;
 
 use super::Spot;
-use super::least_squares::{Normal, inverse};
+use super::least_squares::Normal;
+use crate::numeric::inverse;
 
 /// The background is fitted outside an ellipse of so many radii.
 const CLEAR: f64 = 2.5;

@@ -2,6 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayView2};
 
+use crate::numeric::{Eigen, eigen};
+
 /// Residuals beyond so many standard deviations weigh less (Huber, Ann. Math. Stat. 35, 73 (1964)).
 const HUBER: f64 = 3.0;
 /// Side of the tiles whose residuals are taken to be independent of one another, camera pixels.
@@ -126,7 +128,7 @@ impl Normal {
         let d = self.scales();
         let n = d.len();
         let scaled = Array2::from_shape_fn((n, n), |(i, j)| self.matrix[[i, j]] / (d[i] * d[j]));
-        Eigen::of(scaled)
+        eigen(&scaled)
     }
 
     /// The step of a damped Gauss-Newton search (Marquardt, J. SIAM 11, 431 (1963)).
@@ -152,61 +154,9 @@ impl Normal {
     }
 }
 
-/// Eigenvalues and orthonormal eigenvectors (columns) of a symmetric matrix.
-#[derive(Clone, Debug)]
-pub(crate) struct Eigen {
-    pub(crate) values: Array1<f64>,
-    pub(crate) vectors: Array2<f64>,
-}
-
-impl Eigen {
-    /// By Jacobi's rotations (Golub & Van Loan, *Matrix Computations*, section 8.5), good to the last digits of small matrices.
-    fn of(mut a: Array2<f64>) -> Self {
-        let n = a.nrows();
-        let mut vectors = Array2::eye(n);
-        for _ in 0..60 {
-            let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|at| a[at] * a[at]).sum();
-            if off < 1e-26 {
-                break;
-            }
-            for p in 0..n {
-                for q in p + 1..n {
-                    if a[[p, q]].abs() < 1e-300 {
-                        continue;
-                    }
-                    let theta = (a[[q, q]] - a[[p, p]]) / (2.0 * a[[p, q]]);
-                    let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-                    let t = if theta == 0.0 { 1.0 } else { t };
-                    let cos = 1.0 / (t * t + 1.0).sqrt();
-                    let sin = t * cos;
-                    for k in 0..n {
-                        let (x, y) = (a[[k, p]], a[[k, q]]);
-                        (a[[k, p]], a[[k, q]]) = (cos * x - sin * y, sin * x + cos * y);
-                    }
-                    for k in 0..n {
-                        let (x, y) = (a[[p, k]], a[[q, k]]);
-                        (a[[p, k]], a[[q, k]]) = (cos * x - sin * y, sin * x + cos * y);
-                        let (x, y) = (vectors[[k, p]], vectors[[k, q]]);
-                        (vectors[[k, p]], vectors[[k, q]]) = (cos * x - sin * y, sin * x + cos * y);
-                    }
-                }
-            }
-        }
-        Self { values: a.diag().to_owned(), vectors }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn eigenvectors_give_the_matrix_back() {
-        let a = ndarray::arr2(&[[4.0, 1.0, -2.0], [1.0, 2.0, 0.5], [-2.0, 0.5, 3.0]]);
-        let e = Eigen::of(a.clone());
-        let back = e.vectors.dot(&Array2::from_diag(&e.values)).dot(&e.vectors.t());
-        assert!((&back - &a).iter().all(|d: &f64| d.abs() < 1e-12), "{back}");
-    }
 
     #[test]
     fn a_line_through_noise_has_the_textbook_uncertainty() {

@@ -1,8 +1,8 @@
 //! A smooth curve of phases, fitted to intensities that go with the sine squared of half of it.
 
 use super::error::{ResponseError, unfit};
-use super::linear;
 use super::table::{How, PhaseTable};
+use crate::numeric::Factor;
 
 /// Third differences of the curve's coefficients, radians, that are thought possible.
 const BEND: f64 = 0.1;
@@ -116,7 +116,7 @@ pub(super) fn fit(
         for _ in 0..200 {
             let mut damped = now.matrix.clone();
             (0..all).for_each(|i| damped[i * all + i] *= 1.0 + damping);
-            let step = linear::solve(&linear::factor(&damped, all).ok_or_else(singular)?, &now.right);
+            let step = Factor::of(&damped, all).ok_or_else(singular)?.solve(&now.right);
             let next: Vec<f64> = c.iter().zip(&step).map(|(c, s)| c + s).collect();
             let moved = if free { [levels[0] + step[n], levels[1] + step[n + 1]] } else { levels };
             let then = rows(&next, moved, sigma);
@@ -142,12 +142,12 @@ pub(super) fn fit(
         let rms = (gray.iter().zip(light).map(left).sum::<f64>() / free_points).sqrt();
         sigma = rms.max(1e-6 * (levels[1] - levels[0]).abs());
     }
-    let l = linear::factor(&rows(&c, levels, sigma).matrix, all).ok_or_else(singular)?;
+    let l = Factor::of(&rows(&c, levels, sigma).matrix, all).ok_or_else(singular)?;
     let spread = |g: &f64| {
         let (k, b) = curve.at(*g);
         let mut v = vec![0.0; all];
         b.iter().enumerate().for_each(|(j, b)| v[k + j] = *b);
-        linear::variance(&l, &v).max(0.0).sqrt()
+        l.variance(&v).max(0.0).sqrt()
     };
     let begin = curve.value(&c, gray[0]);
     let table = PhaseTable {
@@ -170,8 +170,8 @@ fn start(curve: &Curve, gray: &[f64], phase: &[f64]) -> Result<Vec<f64>, Respons
     for k in 0..n - 2 {
         normal.row(&[(k, 0.03), (k + 1, -0.06), (k + 2, 0.03)], 0.0);
     }
-    let l = linear::factor(&normal.matrix, n).ok_or_else(|| unfit("the gray values lie too unevenly"))?;
-    Ok(linear::solve(&l, &normal.right))
+    let l = Factor::of(&normal.matrix, n).ok_or_else(|| unfit("the gray values lie too unevenly"))?;
+    Ok(l.solve(&normal.right))
 }
 
 /// Noise of the intensities, from what neighbours do not explain: their second differences.

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::error::{ResponseError, unfit};
 use super::table::{How, PhaseTable, unwrapped};
+use crate::numeric::Factor;
 
 /// Pixels that are used at most: those whose intensity changes most.
 const PIXELS: usize = 6000;
@@ -98,14 +99,14 @@ fn pixel_by_pixel(pixels: &[Vec<f64>], phases: &[f64]) -> Result<(Vec<[f64; 3]>,
             matrix[i] += b[i / 3] * b[i % 3];
         }
     }
-    let l = super::linear::factor(&matrix, 3)
+    let l = Factor::of(&matrix, 3)
         .ok_or_else(|| unfit("the gray values of the sweep all have the same phase"))?;
     let one = |course: &Vec<f64>| {
         let mut right = [0.0; 3];
         for (b, v) in basis.iter().zip(course) {
             (0..3).for_each(|i| right[i] += b[i] * v);
         }
-        let x = super::linear::solve(&l, &right);
+        let x = l.solve(&right);
         let x = [x[0], x[1], x[2]];
         let rest = |(b, v): (&[f64; 3], &f64)| (v - x[0] - x[1] * b[1] - x[2] * b[2]).powi(2);
         (x, basis.iter().zip(course).map(rest).sum::<f64>())

@@ -8,8 +8,8 @@ use std::f64::consts::PI;
 
 use super::curve::{Curve, fit};
 use super::error::{ResponseError, unfit};
-use super::linear;
 use super::table::PhaseTable;
+use crate::numeric::Factor;
 
 /// Which order was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn smoothed(gray: &[f64], light: &[f64]) -> Vec<f64> {
                 }
             }
         }
-        linear::factor(&m, 3).map_or(light[k], |l| linear::solve(&l, &b)[0])
+        Factor::of(&m, 3).map_or(light[k], |f| f.solve(&b)[0])
     };
     (0..n).map(one).collect()
 }
