@@ -145,14 +145,26 @@ fn cosines(runs: &[Run]) -> Table {
 
 fn settings(versus: &Versus) -> Table {
     let row = |s: &super::Setting| {
-        let values = s.values.iter().map(|v| v.clone().unwrap_or_else(|| "–".into()));
+        let values = s.values.iter().map(|v| v.as_deref().map_or_else(|| "–".into(), shortened));
         std::iter::once(s.key.clone()).chain(values).collect()
     };
     Table {
         title: "Settings that differ".into(),
         head: head("key", &versus.runs),
         rows: versus.differing.iter().map(row).collect(),
-        note: Some(format!("{} settings are the same in all runs.", versus.shared.len())),
+        note: Some(format!(
+            "{} settings are the same in all runs. Long values are cut; the CSV and JSON files have them whole.",
+            versus.shared.len()
+        )),
+    }
+}
+
+/// Lists of numbers, such as wavefronts and look-up tables, would push the other runs off the page.
+fn shortened(value: &str) -> String {
+    const LONGEST: usize = 28;
+    match value.char_indices().nth(LONGEST) {
+        None => value.to_owned(),
+        Some((cut, _)) => format!("{}…", &value[..cut]),
     }
 }
 
