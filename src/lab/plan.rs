@@ -48,8 +48,6 @@ pub(super) enum Light {
 
 /// Sides of the blocks of random patterns, pixels: fine ones light the whole plane, coarse ones its middle.
 const BLOCKS: [usize; 4] = [2, 4, 8, 1];
-/// Second place of the camera along the axis, in parts of the distance: it tells tilt from shift and focus from magnification.
-const NEARER: f64 = 0.85;
 /// Frames in the dark.
 const DARK: usize = 4;
 /// Frames of even light for each pixel's sensitivity.
@@ -61,7 +59,7 @@ pub(super) fn frames(config: &SystemConfig, extent: Extent, uneven: bool, seed: 
     let mut all = Vec::new();
     let layers = config.optics.layers;
     let cascade = config.hardware.kind == HardwareKind::Cascade;
-    let nearer = Length(NEARER * config.optics.distance.0);
+    let nearer = Length(patterns::NEARER * config.optics.distance.0);
     // One modulator used once per layer shows the layers in turn; masks in a row show all at once.
     let turns = if cascade { 1 } else { layers };
     let shown = |index: usize| if cascade { (1..=layers).collect() } else { vec![index % layers + 1] };

@@ -50,7 +50,7 @@ fn text(optics: &OpticsConfig) -> Result<String, MeasureError> {
         Pair::One(p) => format!("\"{p}\""),
         Pair::Two([y, x]) => format!("[\"{y}\", \"{x}\"]"),
     };
-    let near = Length((0.8 * optics.distance.0 * 1e6).round() / 1e6);
+    let near = Length((patterns::NEARER * optics.distance.0 * 1e6).round() / 1e6);
     Ok(TEMPLATE
         .replace("{optics}", &table)
         .replace("{pixels}", &pixels)

@@ -6,6 +6,10 @@ use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+/// Second place of the camera, in parts of the distance. At two places a tilt of the modulator and a shift of the camera, and
+/// defocus, axial error and scale, can be told apart: the better, the farther apart they are.
+pub const NEARER: f64 = 0.5;
+
 /// Blocks of `block x block` pixels with gray values drawn at random: light in all directions that the blocks reach, which
 /// every parameter of a bench leaves its trace in.
 pub fn random_blocks(shape: [usize; 2], block: usize, seed: u64) -> Array2<u8> {

@@ -127,3 +127,40 @@ fn a_plan_is_written_with_the_uncertainties_to_expect() {
     assert_eq!(m.shown(1, 1).unwrap().unwrap().dim(), (64, 64));
     ffm(dir.path(), &["calibrate", "--out", "x"]).fails(2, &["MEASUREMENT"]);
 }
+
+#[test]
+fn sweeps_and_photon_transfer_come_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write(
+        "bench.toml",
+        "[optics]\npixels = 32\npitch = '60 um'\nlayers = 1\ndistance = '0.3 m'\n[imperfections]\npreset = 'none'",
+    );
+    write(
+        "hidden.toml",
+        "[imperfections.all]\nrange = 0.9\ngamma = 1.1\n[camera]\nfull_well = 10000.0\nelectrons_per_count = 2.5",
+    );
+    let lab = ["lab", "bench.toml", "--truth", "hidden.toml", "--out", "m", "--frames", "4", "--test", "1"];
+    ffm(dir.path(), &[&lab[..], &["--sweep", "18", "--transfer", "8"]].concat()).done();
+    let fix = "illumination,modulator_aberration,aperture,roll,magnification,tilt";
+    ffm(dir.path(), &["calibrate", "m", "--out", "c.toml", "--fix", fix, "--device", "cpu"]).done();
+    let c = Calibration::read(&dir.path().join("c.toml")).unwrap();
+    // The table of the sweep is that of the layer; the fit leaves it alone.
+    let lut = c.imperfections.of(1).lut.expect("a table");
+    assert!(c.imperfections.of(1).range.is_none());
+    let law = |gray: usize| std::f64::consts::TAU * 0.9 * (gray as f64 / 256.0).powf(1.1);
+    for gray in [30, 128, 250] {
+        assert!((lut[gray] - law(gray)).abs() < 0.03, "{gray}: {} {}", lut[gray], law(gray));
+    }
+    let electrons = c.response.and_then(|r| r.electrons_per_count).expect("a gain");
+    assert!((electrons / 2.5 - 1.0).abs() < 0.05, "{electrons}");
+    for (key, truth) in
+        [("sweep.layer.1.range", 0.9), ("sweep.layer.1.gamma", 1.1), ("camera.electrons_per_count", 2.5)]
+    {
+        let e = c.estimates.iter().find(|e| e.key == key).unwrap_or_else(|| panic!("no {key}"));
+        assert!((e.value - truth).abs() < 5.0 * e.sigma, "{e:?}");
+    }
+    assert!(
+        !c.estimates.iter().any(|e| e.key.ends_with("layer.1.gamma") && e.key.starts_with("imperfections"))
+    );
+}

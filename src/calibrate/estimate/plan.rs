@@ -19,8 +19,6 @@ use crate::twin::OpticsConfig;
 
 /// Sides of random blocks in pixels: fine ones light the whole camera, coarse ones its middle.
 const BLOCKS: [usize; 4] = [2, 4, 8, 3];
-/// Second place of the camera, in parts of the distance.
-const NEARER: f64 = 0.5;
 /// Electrons that fill a pixel, and read noise, of a common camera.
 const FULL_WELL: f64 = 10_000.0;
 const READ_NOISE: f64 = 2.5;
@@ -93,7 +91,7 @@ fn camera(optics: &OpticsConfig) -> CameraSheet {
 /// Frames and their patterns.
 fn propose(m: &mut Measurement, extent: Extent) -> Result<(), EstimateError> {
     let shape = m.config.optics.pixels.both();
-    let nearer = Length(NEARER * m.config.optics.distance.0);
+    let nearer = Length(patterns::NEARER * m.config.optics.distance.0);
     let layers = m.config.optics.layers;
     let mut number = 0;
     let mut add = |role: Role, pattern: Array2<u8>, layer: usize, near: bool| -> Result<(), EstimateError> {
