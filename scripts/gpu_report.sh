@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 pack() {
   mkdir -p "$1" || return
   cargo build --release --locked && cp target/release/ffm "$1/" || return
-  cargo test --locked --no-run --lib --test 'gpu_*' --test store --test fleet --test lost 2>&1 | tee /dev/stderr | sed -n 's/^ *Executable .*(\(.*\))$/\1/p' |
+  cargo test --locked --no-run --lib --test engines 2>&1 | tee /dev/stderr | sed -n 's/^ *Executable .*(\(.*\))$/\1/p' |
     while read -r path; do
       name=$(basename "$path")
       cp "$path" "$1/test-${name%-*}"
@@ -80,7 +80,7 @@ card() {
 # Runs every packed test; the library's are those of its GPU engine.
 tests() {
   local failed=0 test
-  for test in "$bin"/test-{gpu_cache,gpu_engine,gpu_profile,gpu_traffic,store,fleet,lost,ffm_twin}; do
+  for test in "$bin"/test-{engines,ffm_twin}; do
     echo "-- $(basename "$test")"
     [ -x "$test" ] || { echo "not there"; failed=1; continue; }
     case $test in

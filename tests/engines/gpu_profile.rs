@@ -1,8 +1,6 @@
 //! Timed passes: every pass of the traffic list is there, and the steps that are timed train as others do.
 
-mod common;
-
-use common::{Setup, batch, prepare, program};
+use crate::common::{Setup, batch, prepare, program};
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{Engine, Update};
 

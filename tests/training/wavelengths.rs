@@ -1,12 +1,10 @@
 //! One set of masks, several wavelengths: phases, gradients, two tasks at once, both engines, interruptions.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{batch, images, phases, real_error};
+use crate::common::{batch, images, phases, real_error};
 use ffm_twin::data::DataSet;
 use ffm_twin::engine::cpu::{CpuEngine, Real};
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};

@@ -1,8 +1,6 @@
 //! What a training step moves: the structure that makes the engine fast, as numbers that can only change knowingly.
 
-mod common;
-
-use common::{Setup, program};
+use crate::common::{Setup, program};
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache, PassTraffic};
 use ffm_twin::engine::{Activation, ActivationKind, Camera, Program, Store};
 

@@ -1,10 +1,8 @@
 //! Compiled kernels on disk: a second engine finds what the first left, and a spoilt file does no harm.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{Setup, batch, prepare, program};
+use crate::common::{Setup, batch, prepare, program};
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{Engine, State, Update};
 

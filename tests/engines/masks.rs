@@ -1,10 +1,8 @@
 //! Masks of phases, amplitudes and both, trained and frozen: gradients against central differences, engines against one another.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Setup, batch, field_error, images, phases, program, real_error, screen, uniform};
+use crate::common::{Setup, batch, field_error, images, phases, program, real_error, screen, uniform};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::fleet::Fleet;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};

@@ -1,10 +1,8 @@
 //! Recorded fields in half precision: only they are rounded, by no more than half precision rounds, whatever their scale.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Setup, batch, field_error, images, phases, prepare, program, real_error};
+use crate::common::{Setup, batch, field_error, images, phases, prepare, program, real_error};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{Camera, Engine, Exposure, Program, State, Store, Trace, Update};

@@ -1,10 +1,8 @@
 //! Activations between hops: gradients against central differences, and the GPU engine against the CPU engine in `f64`.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Setup, batch, field_error, phases, prepare, program};
+use crate::common::{self, Setup, batch, field_error, phases, prepare, program};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{

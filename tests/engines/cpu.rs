@@ -1,10 +1,10 @@
 //! The CPU engine against plain formulas in `f64`: fields, finite differences, the cosines of imperfect systems.
 
-mod common;
-
 use std::f64::consts::PI;
 
-use common::{Setup, WAVELENGTH, batch, cosine, field_error, images, phases, prepare, program, real_error};
+use crate::common::{
+    self, Setup, WAVELENGTH, batch, cosine, field_error, images, phases, prepare, program, real_error,
+};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Camera, Engine, Relay, Scoring, State, Update};
 use ffm_twin::optics::Field;

@@ -1,11 +1,9 @@
 //! Masks for few phase levels: training with the rounding against rounding afterwards.
 
-mod common;
-
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{batch, prepare, real_error};
+use crate::common::{batch, prepare, real_error};
 use ffm_twin::data::{self, Limits};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Engine, State, next_fast_length};

@@ -3,10 +3,8 @@
 //! A machine without any adapter fails these tests: Mesa's software Vulkan is enough
 //! (`apt-get install mesa-vulkan-drivers libvulkan1`).
 
-mod common;
-
-use common::watched::{Call, Watched, loss};
-use common::{Setup, batch, field_error, images, prepare, program, real_error};
+use crate::common::watched::{Call, Watched, loss};
+use crate::common::{self, Setup, batch, field_error, images, prepare, program, real_error};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::fleet::Fleet;
 use ffm_twin::engine::gpu::{GpuEngine, Selection};

@@ -3,11 +3,11 @@
 //! A machine without any device fails these tests: Mesa's software Vulkan is enough
 //! (`apt-get install mesa-vulkan-drivers libvulkan1`).
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Setup, batch, field_error, images, phases, prepare, program, real_error, screen, transfer};
+use crate::common::{
+    Setup, batch, field_error, images, phases, prepare, program, real_error, screen, transfer,
+};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{

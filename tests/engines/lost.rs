@@ -3,14 +3,12 @@
 //! A machine without any adapter fails these tests: Mesa's software Vulkan is enough
 //! (`apt-get install mesa-vulkan-drivers libvulkan1`).
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use common::watched::{Call, Watched, loss};
-use common::{Setup, batch, prepare, program};
+use crate::common::watched::{Call, Watched, loss};
+use crate::common::{self, Setup, batch, prepare, program};
 use ffm_twin::data::{self, DataSet, Limits};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::fleet::Fleet;

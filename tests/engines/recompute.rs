@@ -1,8 +1,6 @@
 //! Fields that are computed again in the error pass: the same bits as recorded ones, in less memory.
 
-mod common;
-
-use common::{Setup, batch, prepare, program};
+use crate::common::{Setup, batch, prepare, program};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::engine::{

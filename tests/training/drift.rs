@@ -1,11 +1,9 @@
 //! A bench that drifts: programs of all steps, what each method makes of them, and that training follows where a calibration
 //! does not.
 
-mod common;
-
 use std::sync::atomic::AtomicBool;
 
-use common::{batch, real_error};
+use crate::common::{self, batch, real_error};
 use ffm_twin::calibrate::Drift;
 use ffm_twin::data::{self, Limits};
 use ffm_twin::engine::cpu::CpuEngine;

@@ -1,8 +1,6 @@
 //! Training methods on one system in `f64`: where theory says they agree, and where it says they do not.
 
-mod common;
-
-use common::{batch, cosine, images, phases, real_error};
+use crate::common::{self, batch, cosine, images, phases, real_error};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Engine, Program, SetId, State, Update, next_fast_length};
 use ffm_twin::train::estimate;

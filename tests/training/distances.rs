@@ -1,10 +1,8 @@
 //! Distances between layers that learn: their slopes, and a network that begins with wrong ones.
 
-mod common;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{batch, prepare};
+use crate::common::{batch, prepare};
 use ffm_twin::data::{self, Limits};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Engine, Program, next_fast_length};
