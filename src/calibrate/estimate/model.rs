@@ -9,12 +9,11 @@ use ndarray::Array2;
 use super::EstimateError;
 use super::parameters::{Knob, Parameter};
 use super::tangents::{MaskChange, transfer_change};
-use crate::calibrate::predict::{self, Fine, FreeSpace, Sight, View, Way};
+use crate::calibrate::predict::{self, Fine, FreeSpace, Sight, Stage, Way};
 use crate::calibrate::{Calibration, Registration};
 use crate::engine::{Engine, cpu};
 use crate::measure::{Measurement, MeasurementConfig};
 use crate::optics::{Field, Grid};
-use crate::twin::System;
 
 /// Fields of so many bytes are in flight together.
 const FLIGHT_BYTES: usize = 512 << 20;
@@ -52,6 +51,15 @@ struct Flight {
     field: Field,
     /// Number of the parameter, and the derivative by it.
     tangents: Vec<(usize, Field)>,
+}
+
+impl Flight {
+    /// Light behind a modulator, on all samples.
+    fn spread(&mut self, stage: &Stage<'_>) {
+        let wide = |light: &mut Field| *light = stage.spread(std::mem::take(light));
+        wide(&mut self.field);
+        self.tangents.iter_mut().for_each(|(_, t)| wide(t));
+    }
 }
 
 /// The forward model.
@@ -157,19 +165,16 @@ impl Model {
         }
         let bytes = 16 * self.grid.len() * if tangents { self.parameters.len() + 2 } else { 2 };
         for (way, members) in ways {
-            let upright = predict::upright(&system, way)?;
-            let (system, view) = match &upright {
-                Some((system, view)) => (system, Some(view)),
-                None => (&system, None),
-            };
-            let sight = view.map_or_else(|| straight.clone(), |view| straight.looking(*view));
-            let layers = way.parts(system, self.space.padded())?;
-            let changes = if tangents { self.changes(way, &layers, (system, view), x)? } else { Vec::new() };
+            let stage = Stage::new(&system, way, &self.config.camera)?;
+            let sight = stage.sight(&straight);
+            let layers = stage.layers(way, &mut self.space)?;
+            let changes = if tangents { self.changes(way, &layers, &stage, x)? } else { Vec::new() };
             let camera =
-                if tangents { self.camera_sights(way, &calibration, &sight, view, x) } else { Vec::new() };
+                if tangents { self.camera_sights(way, &calibration, &sight, &stage, x) } else { Vec::new() };
+            let bytes = bytes * stage.samples().pow(2);
             for group in members.chunks((FLIGHT_BYTES / bytes).clamp(1, 8)) {
                 let data: Vec<&FrameData> = group.iter().map(|&at| &frames[which[at]]).collect();
-                let flights = self.fly(&layers, &changes, &data, system)?;
+                let flights = self.fly(&layers, &changes, &data, &stage)?;
                 for ((flight, &at), frame) in flights.into_iter().zip(group).zip(&data) {
                     let fine = sight.fine(&flight.field);
                     visit(at, self.seen(&flight, &fine, &sight, &camera, frame, &calibration, tangents));
@@ -184,7 +189,7 @@ impl Model {
         &self,
         way: &Way,
         layers: &[crate::twin::LayerParts],
-        (system, view): (&System, Option<&View>),
+        stage: &Stage<'_>,
         x: &[f64],
     ) -> Result<Vec<Changes>, EstimateError> {
         let mut all = Vec::new();
@@ -195,13 +200,13 @@ impl Model {
                 self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer)
             {
                 // An upright mask is neither turned nor scaled.
-                let lies = view.is_some() && matches!(p.knob, Knob::Roll | Knob::Magnification);
-                let mask = if lies { None } else { MaskChange::of(p, v, system)? };
+                let lies = stage.view().is_some() && matches!(p.knob, Knob::Roll | Knob::Magnification);
+                let mask = if lies { None } else { MaskChange::of(p, v, stage.system())? };
                 if let Some(mask) = mask {
                     changes.masks.push((n, mask));
                 } else {
                     let distance = if last { way.distance() } else { self.config.optics.distance.0 };
-                    let change = transfer_change(p, v, parts, system, (distance, view))?;
+                    let change = transfer_change(p, v, parts, stage, distance)?;
                     changes.transfers.extend(change.map(|h| (n, h)));
                 }
             }
@@ -216,14 +221,14 @@ impl Model {
         way: &Way,
         c: &Calibration,
         sight: &Sight,
-        view: Option<&View>,
+        stage: &Stage<'_>,
         x: &[f64],
     ) -> Vec<(usize, [Sight; 2], f64)> {
-        let look = |sight: Sight| view.map_or_else(|| sight.clone(), |view| sight.looking(*view));
+        let look = |sight: Sight| stage.sight(&sight);
         let mut all = Vec::new();
         for (n, (p, &v)) in self.parameters.iter().zip(x).enumerate() {
             let step = p.scale;
-            if let Some(view) = view.filter(|_| way.layers.contains(&p.layer)) {
+            if let Some(view) = stage.view().filter(|_| way.layers.contains(&p.layer)) {
                 let moved = |d: f64| {
                     let mut view = *view;
                     match p.knob {
@@ -268,9 +273,9 @@ impl Model {
         layers: &[crate::twin::LayerParts],
         changes: &[Changes],
         frames: &[&FrameData],
-        system: &System,
+        stage: &Stage<'_>,
     ) -> Result<Vec<Flight>, EstimateError> {
-        let start = predict::plane(system);
+        let start = predict::plane(stage.system());
         let mut flights: Vec<Flight> =
             frames.iter().map(|_| Flight { field: start.clone(), tangents: Vec::new() }).collect();
         for (k, parts) in layers.iter().enumerate() {
@@ -283,6 +288,7 @@ impl Model {
                     flight.tangents.push((*n, d));
                 }
                 flight.field *= &mask;
+                flight.spread(stage);
             }
             let mut fresh: Vec<Vec<(usize, Field)>> = flights.iter().map(|_| Vec::new()).collect();
             if let Some(changes) = changes.get(k).filter(|c| !c.transfers.is_empty()) {

@@ -7,9 +7,9 @@ use ndarray::Array2;
 use num_complex::Complex64;
 
 use super::parameters::{Knob, Light, Parameter};
-use crate::calibrate::predict::View;
+use crate::calibrate::predict::Stage;
 use crate::engine::{Modulator, cpu};
-use crate::optics::{Field, Grid, Method, Propagation, effects, zernike};
+use crate::optics::{Field, Propagation, zernike};
 use crate::twin::{ConfigError, LayerParts, System};
 
 /// How a mask `m` changes with one parameter.
@@ -87,14 +87,15 @@ impl MaskChange {
 }
 
 /// Derivative of a layer's transfer function, `distance` metres of free space without errors; `None` where a parameter does not
-/// change it. With a `view` the layer is upright, at a distance of `(distance + axial) / magnification^2`.
+/// change it. With a view the layer is upright, at a distance of `(distance + axial) / magnification^2`.
 pub(crate) fn transfer_change(
     p: &Parameter,
     value: f64,
     parts: &LayerParts,
-    system: &System,
-    (distance, view): (f64, Option<&View>),
+    stage: &Stage<'_>,
+    distance: f64,
 ) -> Result<Option<Arc<Field>>, ConfigError> {
+    let (system, view) = (stage.system(), stage.view());
     let distance = distance + system.errors_of(p.layer).axial.map_or(0.0, |a| a.0);
     let pull = match (p.knob, view) {
         (Knob::Axial, None) => Some(1.0),
@@ -103,7 +104,7 @@ pub(crate) fn transfer_change(
         _ => None,
     };
     if let Some(pull) = pull {
-        let h = axial_change(p.layer, distance, parts, system)?;
+        let h = axial_change(p.layer, distance, parts, stage)?;
         return Ok(Some(Arc::new(h.mapv(|v| v * pull))));
     }
     // Where an upright layer's light goes.
@@ -111,7 +112,7 @@ pub(crate) fn transfer_change(
         let unit = [0, 1].map(|n| if n == k { 1.0 } else { 0.0 });
         view.map_or(unit, |view| view.turned(unit))
     };
-    let Grid { dy, dx, .. } = *system.grid();
+    let ([dy, dx], samples) = (stage.pitch(), stage.samples() as f64);
     let (rows, cols) = parts.transfer.dim();
     let frequency = |k: usize, n: usize| (if 2 * k < n { k as f64 } else { k as f64 - n as f64 }) / n as f64;
     let factor: Box<dyn Fn(f64, f64) -> Complex64> = match p.knob {
@@ -120,7 +121,10 @@ pub(crate) fn transfer_change(
             let [x, y] = along(k);
             Box::new(move |fy, fx| Complex64::new(0.0, -TAU * (fx * x / dx + fy * y / dy)))
         }
-        Knob::Aperture => Box::new(move |fy, fx| (log_sinc(value, fy) + log_sinc(value, fx)).into()),
+        Knob::Aperture => {
+            let one = move |f: f64| log_sinc(value, samples * f);
+            Box::new(move |fy, fx| (one(fy) + one(fx)).into())
+        }
         _ => return Ok(None),
     };
     let mut h = parts.transfer.as_ref().clone();
@@ -134,36 +138,21 @@ fn axial_change(
     layer: usize,
     distance: f64,
     parts: &LayerParts,
-    system: &System,
+    stage: &Stage<'_>,
 ) -> Result<Field, ConfigError> {
-    let (grid, o) = (system.grid(), &system.config().optics);
+    let [dy, dx] = stage.pitch();
     let (rows, cols) = parts.transfer.dim();
-    let at = |distance: f64, method: Method| Propagation {
-        wavelength: o.wavelength.0,
-        index: o.index,
-        distance,
-        method,
-        allow_undersampled: true,
-    };
     // The same method on both sides.
-    let method = at(distance, o.propagation).resolve([rows, cols], grid.dy, grid.dx)?;
+    let method = stage.space(distance).resolve([rows, cols], dy, dx)?;
     let step = 1e-4 * distance;
     let side = |step: f64| -> Result<Field, ConfigError> {
-        let (h, _) = at(distance + step, method).transfer([rows, cols], grid.dy, grid.dx)?;
-        let common = Complex64::cis(-TAU * o.index / o.wavelength.0 * step);
+        let space = Propagation { method, ..stage.space(distance + step) };
+        let (h, _) = space.transfer([rows, cols], dy, dx)?;
+        let common = Complex64::cis(-TAU * space.index / space.wavelength * step);
         Ok(h.mapv(|v| v * common))
     };
     let mut h = (side(step)? - side(-step)?).mapv(|v| v / (2.0 * step));
-    let e = system.errors_of(layer);
-    if let Some([x, y]) = e.shift {
-        effects::shift(&mut h, grid.dy, grid.dx, x.0, y.0);
-    }
-    if let Some(side) = e.aperture.filter(|a| *a != 0.0) {
-        effects::pixel_aperture(&mut h, side);
-    }
-    if let Some(a) = &e.pupil_aberration {
-        effects::pupil_aberration(&mut h, grid.dy, grid.dx, &a.zernike)?;
-    }
+    stage.spoil(layer, &mut h)?;
     Ok(h)
 }
 

@@ -2,6 +2,7 @@
 
 mod path;
 mod sight;
+mod stage;
 mod upright;
 
 use std::collections::BTreeMap;
@@ -12,13 +13,15 @@ use num_complex::Complex64;
 
 use super::{Calibration, Response};
 use crate::engine::{Engine, EngineError, cpu};
-use crate::measure::{Frame, MeasureError, Measurement, MeasurementConfig};
+use crate::measure::{CameraSheet, Frame, MeasureError, Measurement, MeasurementConfig};
 use crate::optics::Field;
 use crate::twin::{ConfigError, LayerParts, System, SystemConfig};
 
 pub(crate) use path::FreeSpace;
 pub(crate) use sight::{Fine, Sight};
-pub(crate) use upright::{View, upright};
+pub(crate) use stage::Stage;
+pub(crate) use upright::View;
+use upright::upright;
 
 /// Why a frame cannot be predicted.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,7 @@ pub struct Predictor {
     system: System,
     space: FreeSpace,
     sight: Sight,
+    camera: CameraSheet,
     response: Response,
 }
 
@@ -69,7 +73,7 @@ impl Predictor {
         let response = calibration.response.unwrap_or(dark);
         let registration = calibration.registration.unwrap_or_default();
         let sight = Sight::new(system.grid(), &config.camera, registration, response.blur.powi(2));
-        Ok(Self { system, space, sight, response })
+        Ok(Self { system, space, sight, camera: config.camera.clone(), response })
     }
 
     /// Camera pixels that see nothing but light of the twin's grid, whichever layers a frame shows; what others see is not
@@ -91,16 +95,16 @@ impl Predictor {
         }
         let mut predicted: Vec<Option<Prediction>> = numbers.iter().map(|_| None).collect();
         for (way, members) in ways {
-            let upright = upright(&self.system, &way)?;
-            let system = upright.as_ref().map_or(&self.system, |(system, _)| system);
-            let sight = self.sight.looking(upright.as_ref().map_or(View::STRAIGHT, |(_, view)| *view));
-            let layers = way.parts(system, self.space.padded())?;
+            let stage = Stage::new(&self.system, &way, &self.camera)?;
+            let sight = stage.sight(&self.sight);
+            let layers = stage.layers(&way, &mut self.space)?;
             for group in members.chunks(8) {
                 let mut fields = vec![plane(&self.system); group.len()];
                 for (&layer, parts) in way.layers.iter().zip(&layers) {
                     for (field, &at) in fields.iter_mut().zip(group) {
                         *field *= &cpu::mask(&parts.modulator, &commands(m, numbers[at], layer)?);
                     }
+                    fields = fields.into_iter().map(|field| stage.spread(field)).collect();
                     fields = self.space.carry(&fields, &parts.transfer)?;
                     if let Some(after) = &parts.after {
                         fields.iter_mut().for_each(|field| *field *= after.as_ref());

@@ -69,6 +69,15 @@ impl Sight {
         sight.looking(View::STRAIGHT)
     }
 
+    /// The same camera looking at light with so many samples along each of the grid's.
+    pub(crate) fn sampled(&self, samples: usize) -> Self {
+        let mut sight = self.clone();
+        let Grid { rows, cols, dy, dx } = self.grid;
+        let s = samples as f64;
+        sight.grid = Grid { rows: rows * samples, cols: cols * samples, dy: dy / s, dx: dx / s };
+        sight.looking(self.view)
+    }
+
     /// The same camera looking at the light of a turned and scaled modulator that the twin keeps upright.
     pub(crate) fn looking(&self, view: View) -> Self {
         let m = self.registration.matrix;

@@ -1,0 +1,150 @@
+//! How the light of one way is computed: upright or not, and on how many samples along a modulator pixel.
+//!
+//! A twin has one sample in a pixel, which holds the light within `lambda / (2 pitch)` of the axis. Pixels are squares, and send
+//! light beyond that too: higher orders, weaker by `sinc`. At a distance `z` it lands `lambda z / (2 pitch)` and more away from
+//! its pixel. Where a camera is so near, or so wide, that it sees this light, each pixel gets several samples: its light leaves
+//! the middle one of them, and the aperture of the pixel, `sinc(a pitch f)`, is part of the transfer function for all orders that
+//! the samples hold.
+
+use std::sync::Arc;
+
+use num_complex::Complex64;
+
+use super::{FreeSpace, Sight, View, Way, upright};
+use crate::calibrate::LayerErrors;
+use crate::measure::CameraSheet;
+use crate::optics::{Field, Grid, Propagation, effects};
+use crate::twin::{ConfigError, LayerParts, System};
+
+/// Most samples along a pixel: the orders left out have less than 1/8 of the amplitude.
+const MOST: usize = 3;
+
+/// A way, as it is computed.
+pub(crate) struct Stage<'a> {
+    base: &'a System,
+    upright: Option<(System, View)>,
+    samples: usize,
+}
+
+impl<'a> Stage<'a> {
+    /// `camera` decides whether higher orders are seen.
+    pub(crate) fn new(system: &'a System, way: &Way, camera: &CameraSheet) -> Result<Self, ConfigError> {
+        let upright = upright(system, way)?;
+        let mut stage = Self { base: system, upright, samples: 1 };
+        // Points have no orders that fade, and what a next layer makes of light within its pixels is no twin's matter.
+        let lone =
+            |s: &Self| s.upright.is_some() && s.errors(way.layers[0]).aperture.is_some_and(|a| a > 0.0);
+        if lone(&stage) {
+            stage.samples = samples(stage.system(), way, camera);
+        }
+        Ok(stage)
+    }
+
+    /// The system whose modulators light meets.
+    pub(crate) fn system(&self) -> &System {
+        self.upright.as_ref().map_or(self.base, |(system, _)| system)
+    }
+
+    pub(crate) fn view(&self) -> Option<&View> {
+        self.upright.as_ref().map(|(_, view)| view)
+    }
+
+    /// Samples along a modulator pixel.
+    pub(crate) fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn errors(&self, layer: usize) -> LayerErrors {
+        self.system().errors_of(layer)
+    }
+
+    /// The camera that looks at this light, of one that looks at the twin's grid.
+    pub(crate) fn sight(&self, straight: &Sight) -> Sight {
+        let view = self.view().copied().unwrap_or(View::STRAIGHT);
+        straight.sampled(self.samples).looking(view)
+    }
+
+    /// What light meets on the way.
+    pub(crate) fn layers(&self, way: &Way, space: &mut FreeSpace) -> Result<Vec<LayerParts>, ConfigError> {
+        let padded = space.padded(self.system(), self.samples)?;
+        if self.samples == 1 {
+            return way.parts(self.system(), padded);
+        }
+        let layer = way.layers[0];
+        let modulator = self.system().modulator_with(layer, &self.errors(layer))?;
+        let axial = self.errors(layer).axial.map_or(0.0, |a| a.0);
+        let [dy, dx] = self.pitch();
+        let (mut h, _) = self.space(way.distance() + axial).transfer(padded, dy, dx)?;
+        self.spoil(layer, &mut h)?;
+        Ok(vec![LayerParts { modulator, transfer: Arc::new(h), after: None }])
+    }
+
+    /// Free space of `distance` metres.
+    pub(crate) fn space(&self, distance: f64) -> Propagation {
+        let o = &self.system().config().optics;
+        Propagation {
+            wavelength: o.wavelength.0,
+            index: o.index,
+            distance,
+            method: o.propagation,
+            allow_undersampled: true,
+        }
+    }
+
+    /// Puts the shift, the aperture and the aberration of the pupil of a layer on a transfer function.
+    pub(crate) fn spoil(&self, layer: usize, h: &mut Field) -> Result<(), ConfigError> {
+        let ([dy, dx], e) = (self.pitch(), self.errors(layer));
+        if let Some([x, y]) = e.shift {
+            effects::shift(h, dy, dx, x.0, y.0);
+        }
+        if let Some(side) = e.aperture.filter(|a| *a != 0.0) {
+            effects::pixel_aperture(h, side * self.samples as f64);
+        }
+        if let Some(a) = &e.pupil_aberration {
+            effects::pupil_aberration(h, dy, dx, &a.zernike)?;
+        }
+        Ok(())
+    }
+
+    /// Distance of the samples along y and x, metres.
+    pub(crate) fn pitch(&self) -> [f64; 2] {
+        let Grid { dy, dx, .. } = *self.system().grid();
+        [dy, dx].map(|d| d / self.samples as f64)
+    }
+
+    /// Light that leaves a modulator, on all samples.
+    pub(crate) fn spread(&self, light: Field) -> Field {
+        let s = self.samples;
+        if s == 1 {
+            return light;
+        }
+        let (rows, cols) = light.dim();
+        let mut wide = Field::zeros((s * rows, s * cols));
+        // One sample stands for the area of all.
+        let area = (s * s) as f64;
+        for ((r, c), v) in light.indexed_iter() {
+            wide[[fine(r, rows, s), fine(c, cols, s)]] = Complex64::new(area, 0.0) * v;
+        }
+        wide
+    }
+}
+
+/// The sample in the middle of pixel `k` of `n`: both axes pass through index `length / 2`.
+fn fine(k: usize, n: usize, samples: usize) -> usize {
+    samples * n / 2 + samples * k - samples * (n / 2)
+}
+
+/// Samples along a pixel that hold all the light that the camera sees.
+fn samples(system: &System, way: &Way, camera: &CameraSheet) -> usize {
+    let (grid, o) = (system.grid(), &system.config().optics);
+    let wave = o.wavelength.0 / o.index * way.distance();
+    let (pixels, pitch) = (camera.pixels.both(), camera.pitch.both().map(|l| l.0));
+    let along = |k: usize, n: usize, d: f64| {
+        let half = 0.5 * n as f64 * d;
+        let seen = (0.5 * pixels[k] as f64 * pitch[k]).min(half);
+        // The end of the band casts fringes as wide as Fresnel's first zones.
+        let reach = half + seen + 2.0 * wave.sqrt();
+        (reach * 2.0 * d / wave).ceil().clamp(1.0, MOST as f64) as usize
+    };
+    along(0, grid.rows, grid.dy).max(along(1, grid.cols, grid.dx))
+}
