@@ -10,6 +10,12 @@ fn git(args: &[&str]) -> Option<String> {
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    // Packagers name the commit of a source archive; a fixed name also spares a build after every commit.
+    println!("cargo:rerun-if-env-changed=FFM_COMMIT");
+    if let Some(given) = std::env::var("FFM_COMMIT").ok().filter(|name| !name.trim().is_empty()) {
+        println!("cargo:rustc-env=FFM_COMMIT={}", given.trim());
+        return;
+    }
     // The commit changes with HEAD and with the branch it names; both lie elsewhere in a linked worktree.
     let branch = git(&["symbolic-ref", "-q", "HEAD"]);
     for name in std::iter::once("HEAD").chain(branch.as_deref()) {
