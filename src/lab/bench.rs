@@ -16,6 +16,7 @@ use super::side::{Side, orders, sum};
 use super::truth::Truth;
 use crate::calibrate::{Aberration, LayerErrors};
 use crate::engine::next_fast_length;
+use crate::optics::effects::sinc;
 use crate::optics::{Grid, Method, Propagation};
 use crate::twin::{SourceConfig, SystemConfig};
 
@@ -57,6 +58,8 @@ pub(super) struct Bench {
     window: [Range<usize>; 2],
     /// Points that the camera can see.
     seen: [Range<usize>; 2],
+    /// Inverse spectra of the weights of masks, for orders 1 and 4 ([`FineMask::order`]).
+    sharpening: [Array2<Complex64>; 2],
     transfers: HashMap<(u64, usize), Arc<Array2<Complex64>>>,
     /// Static factors of modulators, by layer and place of the grid.
     factors: HashMap<(usize, [u64; 2]), Arc<Array2<Complex64>>>,
@@ -94,8 +97,8 @@ impl Bench {
         let reach: [usize; 2] = [0, 1].map(|k| points(lit[k] + moved[k], k));
         let look: [usize; 2] = [0, 1].map(|k| points(view[k] + moved[k], k).max(reach[k]));
         let shape = [0, 1].map(|k| next_fast_length(2 * (reach[k] + look[k])));
-        // Field, transfer functions of two distances and intensity.
-        let bytes = 5.0 * 16.0 * shape[0] as f64 * shape[1] as f64;
+        // Field, mask, spectra of its weights, transfer functions of two distances and intensity.
+        let bytes = 8.0 * 16.0 * shape[0] as f64 * shape[1] as f64;
         if bytes > 12e9 {
             let problem = format!(
                 "the fine grid has {} x {} points and would need {:.0} GB; lower --fine, the camera's field, or the pixels",
@@ -120,6 +123,7 @@ impl Bench {
             shape,
             window: around(reach),
             seen: around(look),
+            sharpening: [1, 4].map(|order| inverse_weights(shape, order)),
             transfers: HashMap::new(),
             factors: HashMap::new(),
         })
@@ -190,11 +194,15 @@ impl Bench {
     ) -> Result<(), LabError> {
         let factor = self.factor(plane, number)?;
         let mask = &self.layers[number - 1].mask;
-        self.fill(plane, &self.window, |at, u| u * mask.transmission(gray, at));
+        let values = Array2::zeros(plane.values.raw_dim());
+        let mut through = Plane { values, pitch: plane.pitch, offset: plane.offset };
+        self.fill(&mut through, &self.window, |at, _| mask.transmission(gray, at));
         let [rows, cols] = &self.window;
+        let sharp = self.sharpening[usize::from(mask.order() > 1)].view();
+        self.convolver.apply(&mut through.values, sharp, rows.clone(), rows.clone());
         for ((r, c), v) in plane.values.indexed_iter_mut() {
             match rows.contains(&r) && cols.contains(&c) {
-                true => *v *= factor[[r - rows.start, c - cols.start]],
+                true => *v *= through.values[[r, c]] * factor[[r - rows.start, c - cols.start]],
                 false => *v = Complex64::ZERO,
             }
         }
@@ -347,4 +355,13 @@ impl Bench {
         self.convolver.apply(&mut values, h.view(), self.seen[0].clone(), self.seen[0].clone());
         intensity.values.assign(&values.mapv(|v| v.re.max(0.0)));
     }
+}
+
+/// `1 / sinc^order` of both frequencies, cycles per point, in DFT order.
+fn inverse_weights(shape: [usize; 2], order: i32) -> Array2<Complex64> {
+    let [y, x] = shape.map(|n| -> Vec<f64> {
+        let frequency = |k: usize| if 2 * k < n { k as f64 } else { k as f64 - n as f64 } / n as f64;
+        (0..n).map(|k| sinc(frequency(k)).powi(-order)).collect()
+    });
+    Array2::from_shape_fn((shape[0], shape[1]), |(r, c)| (y[r] * x[c]).into())
 }

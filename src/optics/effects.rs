@@ -61,8 +61,10 @@ pub fn pupil_aberration(h: &mut Field, dy: f64, dx: f64, terms: &[(usize, f64)])
 
 /// The linear phase of a tilted modulator or wave: light leaves at angles `x`, `y` (radians) to the axis.
 pub fn tilt(grid: &Grid, wavelength: f64, x: f64, y: f64) -> Field {
-    let k = TAU / wavelength;
-    Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
-        Complex64::cis(k * (grid.x(c) * x.sin() + grid.y(r) * y.sin()))
-    })
+    Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| tilt_at([grid.y(r), grid.x(c)], wavelength, x, y))
+}
+
+/// [`tilt`] at one place, `[y, x]` in metres from the axis.
+pub fn tilt_at(place: [f64; 2], wavelength: f64, x: f64, y: f64) -> Complex64 {
+    Complex64::cis(TAU / wavelength * (place[1] * x.sin() + place[0] * y.sin()))
 }

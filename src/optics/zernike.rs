@@ -84,9 +84,22 @@ fn radial(n: usize, m: usize, rho: f64) -> f64 {
 /// # Errors
 /// [`OpticsError::Zernike`] for index 0.
 pub fn wavefront(grid: &Grid, radius: f64, terms: &[(usize, f64)]) -> Result<Array2<f64>, OpticsError> {
+    wavefront_at(grid.shape(), radius, terms, |r, c| [grid.y(r), grid.x(c)])
+}
+
+/// The same at other places: `at` is the `[y, x]` of a sample, metres from the axis.
+///
+/// # Errors
+/// [`OpticsError::Zernike`] for index 0.
+pub fn wavefront_at(
+    [rows, cols]: [usize; 2],
+    radius: f64,
+    terms: &[(usize, f64)],
+    at: impl Fn(usize, usize) -> [f64; 2],
+) -> Result<Array2<f64>, OpticsError> {
     let orders: Vec<_> = terms.iter().map(|&(j, c)| Ok((noll(j)?, c))).collect::<Result<_, OpticsError>>()?;
-    Ok(Array2::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
-        let (y, x) = (grid.y(r) / radius, grid.x(c) / radius);
+    Ok(Array2::from_shape_fn((rows, cols), |(r, c)| {
+        let [y, x] = at(r, c).map(|v| v / radius);
         let (rho, theta) = (y.hypot(x), y.atan2(x));
         orders.iter().map(|&((n, m), c)| c * value(n, m, rho, theta)).sum()
     }))

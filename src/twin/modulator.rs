@@ -30,12 +30,27 @@ pub(super) enum Kind {
     Registration = 3,
 }
 
+/// Where a pixel lies, `[y, x]` in metres from the axis.
+type Place<'a> = &'a dyn Fn(usize, usize) -> [f64; 2];
+
 /// The phase modulator of a layer. `wavelength` in the medium, metres.
 pub(super) fn modulator(
     e: &LayerErrors,
     grid: &Grid,
     wavelength: f64,
     draw: Draw,
+) -> Result<Modulator, ConfigError> {
+    modulator_at(e, grid, wavelength, draw, &|r, c| [grid.y(r), grid.x(c)])
+}
+
+/// The same, with its pixels at other places than the grid's: what does not move with them (aberration, illumination, tilt) is
+/// that of `place`, the `[y, x]` of a pixel in metres. Wavefronts drawn at random stay with the pixels.
+pub(super) fn modulator_at(
+    e: &LayerErrors,
+    grid: &Grid,
+    wavelength: f64,
+    draw: Draw,
+    place: Place<'_>,
 ) -> Result<Modulator, ConfigError> {
     let key = |name: &str| format!("imperfections (layer {}).{name}", draw.layer);
     if let Some(bits) = e.bits.filter(|b| !(1..=16).contains(b)) {
@@ -55,7 +70,7 @@ pub(super) fn modulator(
         crosstalk: crosstalk(e, &key)?,
         leak: 1.0 - active,
         resample: resample(e, grid, &key)?,
-        factor: factor(e, grid, wavelength, draw)?,
+        factor: factor(e, grid, wavelength, draw, place)?,
         ..Modulator::default()
     })
 }
@@ -154,26 +169,28 @@ fn factor(
     grid: &Grid,
     wavelength: f64,
     draw: Draw,
+    place: Place<'_>,
 ) -> Result<Option<Arc<Field>>, ConfigError> {
-    let mut factor = side(e.modulator_aberration.as_ref(), e.modulator_edge, grid, draw, Kind::Modulator)?;
+    let aberration = e.modulator_aberration.as_ref();
+    let mut factor = side_at(aberration, e.modulator_edge, grid, (draw, Kind::Modulator), place)?;
+    let mut put = |by: &dyn Fn([f64; 2]) -> Complex64| {
+        let map = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| by(place(r, c)));
+        factor = Some(factor.take().map_or(map.clone(), |f| f * &map));
+    };
     if let Some(light) = &e.illumination {
-        let amplitude = illumination(light, grid);
-        factor = Some(factor.map_or(amplitude.clone(), |f| f * &amplitude));
+        put(&|at| illumination(light, at).into());
     }
     if let Some([x, y]) = e.tilt.filter(|t| t.iter().any(|a| a.0 != 0.0)) {
-        let tilt = effects::tilt(grid, wavelength, x.0, y.0);
-        factor = Some(factor.map_or(tilt.clone(), |f| f * &tilt));
+        put(&|at| effects::tilt_at(at, wavelength, x.0, y.0));
     }
     Ok(factor.map(Arc::new))
 }
 
-/// Amplitude of a Gaussian beam over the modulator.
-fn illumination(light: &Illumination, grid: &Grid) -> Field {
+/// Amplitude of a Gaussian beam on the modulator.
+fn illumination(light: &Illumination, [y, x]: [f64; 2]) -> f64 {
     let ([cx, cy], [wx, wy]) = (light.centre.map(|l| l.0), light.waist.map(|l| l.0));
-    Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
-        let (y, x) = ((grid.y(r) - cy) / wy, (grid.x(c) - cx) / wx);
-        Complex64::new((-(x * x + y * y)).exp(), 0.0)
-    })
+    let (y, x) = ((y - cy) / wy, (x - cx) / wx);
+    (-(x * x + y * y)).exp()
 }
 
 /// Phase and amplitude over pixels of one side of a layer; `None` where it is perfect.
@@ -184,9 +201,20 @@ pub(super) fn side(
     draw: Draw,
     kind: Kind,
 ) -> Result<Option<Field>, ConfigError> {
+    side_at(aberration, edge, grid, (draw, kind), &|r, c| [grid.y(r), grid.x(c)])
+}
+
+fn side_at(
+    aberration: Option<&Aberration>,
+    edge: Option<f64>,
+    grid: &Grid,
+    (draw, kind): (Draw, Kind),
+    place: Place<'_>,
+) -> Result<Option<Field>, ConfigError> {
     let mut field: Option<Field> = None;
     if let Some(a) = aberration.filter(|a| a.rms != 0.0 || !a.zernike.is_empty()) {
-        let mut phase = zernike::wavefront(grid, zernike::enclosing_radius(grid), &a.zernike)?;
+        let radius = zernike::enclosing_radius(grid);
+        let mut phase = zernike::wavefront_at(grid.shape(), radius, &a.zernike, place)?;
         if a.rms > 0.0 {
             let layer = if a.common { 0 } else { draw.layer as u64 };
             phase += &zernike::random_wavefront(grid, a.rms, a.terms, draw.seed, kind as u64 * 1000 + layer)?;
@@ -200,10 +228,8 @@ pub(super) fn side(
             return Err(value(key, edge, "must be above 0 and at most 1"));
         }
         let amplitude = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
-            let (y, x) = (
-                grid.y(r) / (0.5 * grid.rows as f64 * grid.dy),
-                grid.x(c) / (0.5 * grid.cols as f64 * grid.dx),
-            );
+            let [y, x] = place(r, c);
+            let (y, x) = (y / (0.5 * grid.rows as f64 * grid.dy), x / (0.5 * grid.cols as f64 * grid.dx));
             Complex64::new((edge.ln() * (x * x + y * y)).exp(), 0.0)
         });
         field = Some(field.map_or(amplitude.clone(), |f| f * &amplitude));

@@ -41,6 +41,22 @@ impl System {
         Ok(modulator::modulator(errors, &self.grid, wavelength, draw)?.scaled(self.phase_scale))
     }
 
+    /// The modulator of a layer (from 1) with its pixels at other places than the grid's, `[y, x]` in metres: aberration,
+    /// illumination and tilt are those of the places.
+    ///
+    /// # Errors
+    /// Errors out of range.
+    pub fn modulator_at(
+        &self,
+        layer: usize,
+        place: &dyn Fn(usize, usize) -> [f64; 2],
+    ) -> Result<Modulator, ConfigError> {
+        let draw = Draw { seed: self.seed, layer };
+        let wavelength = self.config.optics.wavelength.0 / self.config.optics.index;
+        let modulator = modulator::modulator_at(&self.errors_of(layer), &self.grid, wavelength, draw, place)?;
+        Ok(modulator.scaled(self.phase_scale))
+    }
+
     /// A layer (from 1), as [`System::compile_twin`] has it at bench step 0.
     ///
     /// # Errors

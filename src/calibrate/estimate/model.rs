@@ -201,7 +201,7 @@ impl Model {
             {
                 // An upright mask is neither turned nor scaled.
                 let lies = stage.view().is_some() && matches!(p.knob, Knob::Roll | Knob::Magnification);
-                let mask = if lies { None } else { MaskChange::of(p, v, stage.system())? };
+                let mask = if lies { None } else { MaskChange::of(p, v, stage)? };
                 if let Some(mask) = mask {
                     changes.masks.push((n, mask));
                 } else {

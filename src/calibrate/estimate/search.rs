@@ -97,7 +97,13 @@ impl Task<'_> {
         while iterations < self.steps && !converged {
             iterations += 1;
             let mut normal = self.normal(model, &x, noise)?;
-            for (n, _) in self.active.iter().enumerate().filter(|(_, on)| !**on) {
+            // A number at the end of its range that would go on has nowhere to go; the others are to find their best place beside it.
+            let free = |n: usize| {
+                let [low, high] = model.parameters[n].limits;
+                let push = normal.gradient[n];
+                self.active[n] && !(x[n] <= low && push < 0.0 || x[n] >= high && push > 0.0)
+            };
+            for n in (0..x.len()).filter(|&n| !free(n)).collect::<Vec<_>>() {
                 normal.matrix.row_mut(n).fill(0.0);
                 normal.matrix.column_mut(n).fill(0.0);
                 (normal.matrix[[n, n]], normal.gradient[n]) = (1.0, 0.0);

@@ -10,7 +10,7 @@ use super::parameters::{Knob, Light, Parameter};
 use crate::calibrate::predict::Stage;
 use crate::engine::{Modulator, cpu};
 use crate::optics::{Field, Propagation, zernike};
-use crate::twin::{ConfigError, LayerParts, System};
+use crate::twin::{ConfigError, LayerParts};
 
 /// How a mask `m` changes with one parameter.
 pub(crate) enum MaskChange {
@@ -24,16 +24,19 @@ pub(crate) enum MaskChange {
 
 impl MaskChange {
     /// Of a parameter of a layer; `None` where it does not change the mask.
-    pub(crate) fn of(p: &Parameter, value: f64, system: &System) -> Result<Option<Self>, ConfigError> {
+    pub(crate) fn of(p: &Parameter, value: f64, stage: &Stage<'_>) -> Result<Option<Self>, ConfigError> {
+        let system = stage.system();
         let grid = system.grid();
         let e = system.errors_of(p.layer);
         let light = Light::of(&e, grid);
-        let at = |k: usize, r: usize, c: usize| if k == 0 { grid.x(c) } else { grid.y(r) };
+        let at = |k: usize, r: usize, c: usize| stage.place(r, c)[1 - k];
         let map =
             |f: &dyn Fn(usize, usize) -> f64| Array2::from_shape_fn((grid.rows, grid.cols), |(r, c)| f(r, c));
         Ok(Some(match p.knob {
             Knob::Zernike(j) => {
-                Self::Phase(zernike::wavefront(grid, zernike::enclosing_radius(grid), &[(j, 1.0)])?)
+                let radius = zernike::enclosing_radius(grid);
+                let place = |r: usize, c: usize| stage.place(r, c);
+                Self::Phase(zernike::wavefront_at(grid.shape(), radius, &[(j, 1.0)], place)?)
             }
             Knob::Tilt(k) => {
                 let o = &system.config().optics;
@@ -143,10 +146,11 @@ fn axial_change(
     let [dy, dx] = stage.pitch();
     let (rows, cols) = parts.transfer.dim();
     // The same method on both sides.
-    let method = stage.space(distance).resolve([rows, cols], dy, dx)?;
+    let space = Propagation { allow_undersampled: true, ..stage.space(distance) };
+    let method = space.resolve([rows, cols], dy, dx)?;
     let step = 1e-4 * distance;
     let side = |step: f64| -> Result<Field, ConfigError> {
-        let space = Propagation { method, ..stage.space(distance + step) };
+        let space = Propagation { distance: distance + step, method, ..space };
         let (h, _) = space.transfer([rows, cols], dy, dx)?;
         let common = Complex64::cis(-TAU * space.index / space.wavelength * step);
         Ok(h.mapv(|v| v * common))

@@ -64,14 +64,21 @@ impl<'a> Stage<'a> {
         straight.sampled(self.samples).looking(view)
     }
 
+    /// Where a modulator pixel lies, `[y, x]` in metres from the axis.
+    pub(crate) fn place(&self, r: usize, c: usize) -> [f64; 2] {
+        let grid = self.system().grid();
+        let at = [grid.y(r), grid.x(c)];
+        self.view().map_or(at, |view| view.lies(at))
+    }
+
     /// What light meets on the way.
     pub(crate) fn layers(&self, way: &Way, space: &mut FreeSpace) -> Result<Vec<LayerParts>, ConfigError> {
         let padded = space.padded(self.system(), self.samples)?;
-        if self.samples == 1 {
+        if self.upright.is_none() {
             return way.parts(self.system(), padded);
         }
         let layer = way.layers[0];
-        let modulator = self.system().modulator_with(layer, &self.errors(layer))?;
+        let modulator = self.system().modulator_at(layer, &|r, c| self.place(r, c))?;
         let axial = self.errors(layer).axial.map_or(0.0, |a| a.0);
         let [dy, dx] = self.pitch();
         let (mut h, _) = self.space(way.distance() + axial).transfer(padded, dy, dx)?;
@@ -87,7 +94,7 @@ impl<'a> Stage<'a> {
             index: o.index,
             distance,
             method: o.propagation,
-            allow_undersampled: true,
+            allow_undersampled: o.allow_undersampled,
         }
     }
 

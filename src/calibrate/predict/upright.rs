@@ -49,6 +49,12 @@ impl View {
         [cos * x + sin * y, cos * y - sin * x].map(|l| l / self.magnification)
     }
 
+    /// Where a place `[y, x]` of the upright modulator really lies: `magnification R(roll) (x, y)`.
+    pub(crate) fn lies(&self, [y, x]: [f64; 2]) -> [f64; 2] {
+        let (sin, cos) = self.roll.sin_cos();
+        [sin * x + cos * y, cos * x - sin * y].map(|l| l * self.magnification)
+    }
+
     /// A place `[y, x]`, metres.
     pub(crate) fn place(&self, [y, x]: [f64; 2]) -> [f64; 2] {
         let [x, y] = self.turned([x - self.shift[0], y - self.shift[1]]);
@@ -59,9 +65,8 @@ impl View {
 /// The system with the only layer of a way upright, and how its camera sees it. `None` where the way has several layers or
 /// [`View::of`] has none: then masks are resampled.
 ///
-/// Aberration, illumination, tilt and pixel aperture turn and scale with the mask; in a twin that resamples they lie still. That
-/// is of second order: a Zernike coefficient `c` of radial order `n` and azimuthal order `m` differs by up to
-/// `c (m roll + n (magnification - 1))`, 3e-3 rad for 0.4 rad of astigmatism, 0.12 deg and 1.002.
+/// Aberration, illumination and tilt, which do not move with the mask, are those of the places where its pixels lie
+/// ([`View::lies`]). The aperture of a pixel turns and scales with it.
 pub(crate) fn upright(system: &System, way: &Way) -> Result<Option<(System, View)>, ConfigError> {
     let &[layer] = way.layers.as_slice() else { return Ok(None) };
     let mut e = system.errors_of(layer);
@@ -80,7 +85,7 @@ pub(crate) fn upright(system: &System, way: &Way) -> Result<Option<(System, View
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::predict::{FreeSpace, Sight, plane};
+    use crate::calibrate::predict::{FreeSpace, Sight, Stage, plane};
     use crate::calibrate::{Calibration, Registration};
     use crate::engine::{cpu, cpu::CpuEngine};
     use crate::measure::{CameraSheet, Frame, Measurement, MeasurementConfig, Shown};
@@ -106,41 +111,44 @@ mod tests {
         super::super::system(&m.config, &Calibration { imperfections, ..Calibration::default() }).unwrap()
     }
 
-    /// What the camera sees of a smooth pattern behind the layer.
-    fn seen(m: &Measurement, system: &System, view: View) -> Array2<f64> {
+    /// What the camera sees of a smooth pattern behind the layer: upright, or resampled as the twin does.
+    fn seen(m: &Measurement, system: &System, stage: Option<&Stage<'_>>) -> Array2<f64> {
         let pattern = Array2::from_shape_fn((N, N), |(r, c)| {
             let (y, x) = (r as f32 - 41.0, c as f32 - 55.0);
             3.0 + 1.5 * (0.11 * x - 0.05 * y).sin() + 1.2 * (0.12 * y + 0.03 * x).cos()
         });
         let mut space = FreeSpace::new(system, Box::new(CpuEngine::<f64>::new(1).unwrap())).unwrap();
         let way = Way::of(m, 1).unwrap();
-        let parts = way.parts(system, space.padded()).unwrap().remove(0);
+        let padded = space.padded(system, 1).unwrap();
+        let layers = stage.map_or_else(|| way.parts(system, padded), |s| s.layers(&way, &mut space));
+        let parts = layers.unwrap().remove(0);
         let field = plane(system) * cpu::mask(&parts.modulator, &pattern);
         let field = space.carry(&[field], &parts.transfer).unwrap().remove(0);
-        let sight = Sight::new(system.grid(), &m.config.camera, Registration::default(), 0.1).looking(view);
+        let straight = Sight::new(system.grid(), &m.config.camera, Registration::default(), 0.1);
+        let sight = stage.map_or_else(|| straight.clone(), |s| s.sight(&straight));
         sight.intensity(&sight.fine(&field))
     }
 
-    /// A mask that is smooth may be resampled: then both ways see the same.
+    /// A mask that is smooth may be resampled: then both ways see the same, with light, tilt and aberrations that do not turn.
     #[test]
     fn a_smooth_mask_is_seen_as_if_it_were_resampled() {
         let m = measurement();
-        // An even, round beam in the frame of the mask, which ends before the mask does.
-        let errors = |roll: f64, mag: f64, lit: f64| {
+        // The beam ends before the mask does.
+        let errors = |roll: f64, mag: f64| {
             format!(
                 "[all]\nroll = '{roll} deg'\nmagnification = {mag}\nshift = ['90 um', '-60 um']\naxial = '2 mm'\n\
-                 illumination = {{ centre = ['0 um', '0 um'], waist = ['{} um', '{} um'] }}",
-                400.0 * lit,
-                400.0 * lit
+                 tilt = ['1 mrad', '-2 mrad']\nmodulator_aberration = {{ zernike = [[5, 1.5], [8, -1.0]] }}\n\
+                 illumination = {{ centre = ['60 um', '-90 um'], waist = ['400 um', '250 um'] }}"
             )
         };
         let (roll, mag) = (20.0, 1.1);
-        let resampled = seen(&m, &system(&m, &errors(roll, mag, 1.0)), View::STRAIGHT);
+        let resampled = seen(&m, &system(&m, &errors(roll, mag)), None);
         let rms = |a: &Array2<f64>| (a.iter().map(|v| v * v).sum::<f64>() / a.len() as f64).sqrt();
         let off = |roll: f64, scaled: f64| {
-            let turned = system(&m, &errors(roll, scaled, 1.0 / mag));
-            let (upright, view) = upright(&turned, &Way::of(&m, 1).unwrap()).unwrap().unwrap();
-            rms(&(&seen(&m, &upright, view) - &resampled)) / rms(&resampled)
+            let turned = system(&m, &errors(roll, scaled));
+            let stage = Stage::new(&turned, &Way::of(&m, 1).unwrap(), &m.config.camera).unwrap();
+            assert!(stage.view().is_some());
+            rms(&(&seen(&m, stage.system(), Some(&stage)) - &resampled)) / rms(&resampled)
         };
         // What is left is the blur of bilinear sampling, some (0.13 rad per pixel)^2 / 8 at each of these waves.
         let [right, turned, larger] = [off(roll, mag), off(-roll, mag), off(roll, 1.0 / mag)];
