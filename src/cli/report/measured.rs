@@ -35,7 +35,7 @@ pub(super) fn report(dir: &Path, args: &Report, files: &Files, common: &Common) 
     let numbers = chosen(&m, args.frames);
     let sets = match sets::chosen(&m, args.frames) {
         Err(e) if !numbers.is_empty() => {
-            found.warnings.push(format!("Frames with a reference beam are left out: {e:#}."));
+            found.warnings.push(format!("Frames with a reference beam are left out: {e}."));
             Vec::new()
         }
         found => found?,
