@@ -56,7 +56,11 @@ fn main() -> anyhow::Result<()> {
             &Default::default(),
             &choice,
             open("cpu", 0)?,
-            &mut |_| {},
+            &mut |line| {
+                if std::env::var_os("NEWS").is_some() {
+                    println!("{line}")
+                }
+            },
         ) {
             Err(e) => println!("draw {seed}: {e}"),
             Ok(outcome) => {

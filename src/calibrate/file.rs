@@ -29,6 +29,9 @@ pub struct Calibration {
     /// `[fit]`: how well the model meets the frames.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
+    /// `[fields]`: how well the model meets measured fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<FieldFit>,
     /// `[[estimates]]`: every fitted number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub estimates: Vec<Estimate>,
@@ -118,6 +121,22 @@ pub struct Fit {
     pub ssim_before: f64,
     /// The same against the calibrated twin.
     pub ssim_after: f64,
+}
+
+/// How well the model meets the fields of reference sets; tilt and curvature of the reference are taken out, unless it is flat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldFit {
+    /// Reference sets that the camera's wavefront was fitted to.
+    pub sets: usize,
+    /// Mean overlap with the twin, without that wavefront.
+    pub overlap_before: f64,
+    /// The same with it.
+    pub overlap_after: f64,
+    /// Mean square of what the terms of single sets differ by, in units of their expected variance; 1 where sets agree. Not of
+    /// one set alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chi_square: Option<f64>,
 }
 
 /// One fitted number.

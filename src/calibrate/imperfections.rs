@@ -217,9 +217,36 @@ impl LayerErrors {
 impl Imperfections {
     /// The errors of a layer (from 1).
     pub fn of(&self, number: usize) -> LayerErrors {
-        match self.layer.get(&number.to_string()) {
+        self.named(&number.to_string())
+    }
+
+    fn named(&self, layer: &str) -> LayerErrors {
+        match self.layer.get(layer) {
             Some(own) => own.over(&self.all),
             None => self.all.clone(),
+        }
+    }
+
+    /// These imperfections of a bench of `layers`, with `others` where nothing is said, key by key. Neither has a preset. A
+    /// look-up table of the others does not come over a range or a gamma, which it would replace.
+    #[must_use]
+    pub fn over(&self, others: &Self, layers: usize) -> Self {
+        let numbers = (1..=layers).map(|l| l.to_string());
+        let names = numbers.chain(self.layer.keys().cloned()).chain(others.layer.keys().cloned());
+        let merged = |name: String| {
+            let (own, mut other) = (self.named(&name), others.named(&name));
+            if own.range.is_some() || own.gamma.is_some() {
+                other.lut = None;
+            }
+            (name, own.over(&other))
+        };
+        Self {
+            preset: None,
+            seed: self.seed.or(others.seed),
+            all: LayerErrors::default(),
+            layer: names.map(merged).collect(),
+            camera: self.camera.or(others.camera),
+            drift: self.drift.clone().or_else(|| others.drift.clone()),
         }
     }
 }
@@ -235,6 +262,21 @@ mod tests {
         assert_eq!((read.of(1).gamma, read.of(1).bits, read.of(1).axial), (Some(1.1), Some(8), None));
         assert_eq!((read.of(2).gamma, read.of(2).bits), (Some(1.3), Some(8)));
         assert_eq!(read.of(2).axial, Some(Length(2e-3)));
+    }
+
+    #[test]
+    fn imperfections_come_over_others_key_by_key() {
+        let read = |text: &str| toml::from_str::<Imperfections>(text).unwrap();
+        let known = read("[all]\ngamma = 1.1\n[layer.2]\naxial = '2 mm'");
+        let others =
+            read("seed = 4\n[all]\ngamma = 1.4\nlut = [0.0, 6.0]\naxial = '1 mm'\n[layer.1]\nbits = 8");
+        let all = known.over(&others, 2);
+        assert_eq!(
+            (all.of(1).gamma, all.of(1).bits, all.of(1).axial),
+            (Some(1.1), Some(8), Some(Length(1e-3)))
+        );
+        assert_eq!((all.of(2).axial, all.of(2).lut, all.seed), (Some(Length(2e-3)), None, Some(4)));
+        assert!(read("").over(&others, 1).of(1).lut.is_some());
     }
 
     #[test]

@@ -13,7 +13,9 @@ pub mod response;
 
 pub use devices::{Devices, devices};
 pub use drift::{Drift, Motion};
-pub use file::{Bench, Calibration, CalibrationError, Estimate, Fit, Registration, Response, Unclear};
+pub use file::{
+    Bench, Calibration, CalibrationError, Estimate, FieldFit, Fit, Registration, Response, Unclear,
+};
 pub use gray::gray_phases;
 pub use imperfections::{Aberration, CameraConfig, Illumination, Imperfections, LayerErrors};
 pub use predict::{PredictError, Prediction, Predictor};

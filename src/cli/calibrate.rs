@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use super::args::{Calibrate, Common};
 use super::{print, print_json, progress, train};
-use crate::calibrate::estimate::{self, Choice, Extent, Outcome, Similarity};
+use crate::calibrate::estimate::wavefront::{self, Overlaps, References};
+use crate::calibrate::estimate::{self, Choice, EstimateError, Extent, Outcome, Similarity};
 use crate::calibrate::{Calibration, Estimate, devices};
 use crate::engine;
 use crate::io;
@@ -28,12 +29,25 @@ pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<Exi
         // The sweep says it better than the twin's power law.
         choice.fix.extend(["range", "gamma"].map(str::to_owned));
     }
-    let engine = engine::open(&args.device.device, args.device.threads)?;
+    let references = References::read(&m, &choice).map_err(|e| match e {
+        EstimateError::Choice { .. } => anyhow::Error::new(e),
+        e => anyhow::Error::new(e)
+            .context("frames with a reference beam (--fix camera_aberration leaves them out)"),
+    })?;
+    let open = || engine::open(&args.device.device, args.device.threads);
+    let engine = open()?;
     let device = engine.device().describe();
     let started = std::time::Instant::now();
     let shown = !common.quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
     let bar = progress::spinner(shown);
     let found = estimate::estimate(&m, &base, &choice, engine, &mut |text| bar.set_message(text.to_owned()));
+    let found = found.and_then(|mut outcome| {
+        if let Some(references) = &references {
+            let mut news = |text: &str| bar.set_message(text.to_owned());
+            wavefront::estimate(&m, references, &choice, &mut outcome, open()?, &mut news)?;
+        }
+        Ok(outcome)
+    });
     bar.finish_and_clear();
     let mut outcome = found?;
     known.complete(&mut outcome.calibration);
@@ -105,6 +119,10 @@ fn table(outcome: &Outcome, out: &Path, seconds: f64, device: &str) {
             "no frame has role \"test\": nothing says how well the twin meets what it was not fitted to",
         ),
     }
+    if let Some(fields) = &outcome.fields {
+        print(&overlap("fitted", &fields.fitted));
+        fields.tested.iter().for_each(|tested| print(&overlap("unseen (role \"test\")", tested)));
+    }
     for u in &outcome.calibration.unclear {
         print(&format!("unclear: {}", u.advice));
     }
@@ -113,6 +131,13 @@ fn table(outcome: &Outcome, out: &Path, seconds: f64, device: &str) {
 
 fn line(what: &str, s: &Similarity) -> String {
     format!("SSIM of {} {what} frames: {:.3} before, {:.3} after", s.frames, s.before, s.after)
+}
+
+fn overlap(what: &str, o: &Overlaps) -> String {
+    format!(
+        "overlap of {} {what} fields: {:.3} without the camera's wavefront, {:.3} with it",
+        o.sets, o.before, o.after
+    )
 }
 
 /// Value, uncertainty and unit as a person reads them.
@@ -141,7 +166,10 @@ fn json(outcome: &Outcome, out: &Path, seconds: f64, device: &str) -> anyhow::Re
     let c = &outcome.calibration;
     let similarity =
         |s: &Similarity| serde_json::json!({ "frames": s.frames, "before": s.before, "after": s.after });
+    let overlap = |o: &Overlaps| serde_json::json!({ "sets": o.sets, "before": o.before, "after": o.after });
     print_json(&serde_json::json!({
+        "overlap_fitted": outcome.fields.map(|f| overlap(&f.fitted)),
+        "overlap_tested": outcome.fields.and_then(|f| f.tested).as_ref().map(overlap),
         "file": out.display().to_string(), "name": c.name, "estimates": c.estimates, "unclear": c.unclear, "fit": c.fit,
         "ssim_fitted": similarity(&outcome.fitted),
         "ssim_tested": outcome.tested.as_ref().map(similarity), "seconds": seconds, "device": device,

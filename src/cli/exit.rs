@@ -191,6 +191,7 @@ fn estimate(error: &EstimateError) -> u8 {
         EstimateError::Turned { .. }
         | EstimateError::Order(_)
         | EstimateError::Poor { .. }
+        | EstimateError::Unlike { .. }
         | EstimateError::Unfinished { .. } => NUMERICS,
     }
 }

@@ -47,6 +47,10 @@ pub struct CameraSheet {
     /// Whether columns run backwards.
     #[serde(skip_serializing_if = "is_false")]
     pub flip_x: bool,
+    /// Whether the reference beam is known to be a plane wave along the camera's normal: then tilt and curvature of measured
+    /// phases are the bench's.
+    #[serde(skip_serializing_if = "is_false")]
+    pub flat_reference: bool,
 }
 
 impl Default for CameraSheet {
@@ -59,6 +63,7 @@ impl Default for CameraSheet {
             transpose: false,
             flip_y: false,
             flip_x: false,
+            flat_reference: false,
         }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::compile::{ErrorPass, Lengths};
 use super::errors::ConfigError;
 use super::hops::Shelf;
-use super::modulator::{self, Draw};
+use super::modulator::{self, Draw, Kind};
 use super::system::System;
 use crate::calibrate::LayerErrors;
 use crate::engine::Modulator;
-use crate::optics::Field;
+use crate::optics::{Field, zernike};
 
 /// What light meets in one layer (from 1) of the imperfect system, in this order.
 #[derive(Clone, Debug)]
@@ -55,6 +55,21 @@ impl System {
         let wavelength = self.config.optics.wavelength.0 / self.config.optics.index;
         let modulator = modulator::modulator_at(&self.errors_of(layer), &self.grid, wavelength, draw, place)?;
         Ok(modulator.scaled(self.phase_scale))
+    }
+
+    /// Phase on the camera's side of a layer (from 1) as `(Noll index, rad rms)` terms over the circle that holds the grid; drawn
+    /// parts are among them.
+    ///
+    /// # Errors
+    /// A draw without terms.
+    pub fn camera_terms(&self, layer: usize) -> Result<Vec<(usize, f64)>, ConfigError> {
+        let Some(a) = self.errors_of(layer).camera_aberration else { return Ok(Vec::new()) };
+        let mut terms = a.zernike;
+        if a.rms > 0.0 {
+            let stream = Kind::Camera as u64 * 1000 + if a.common { 0 } else { layer as u64 };
+            terms.extend(zernike::random_terms(&self.grid, a.rms, a.terms, self.seed, stream)?);
+        }
+        Ok(terms)
     }
 
     /// A layer (from 1), as [`System::compile_twin`] has it at bench step 0.

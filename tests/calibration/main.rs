@@ -7,3 +7,4 @@ mod measured_field;
 mod measured_holograms;
 mod predict;
 mod response;
+mod wavefront;

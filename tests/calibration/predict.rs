@@ -37,10 +37,10 @@ fn bench(dir: &std::path::Path) -> Measurement {
 }
 
 /// The field at the end of a two-layer system (or its first layer alone), made by an engine that has the masks.
-fn reference(m: &Measurement, layers: usize, distance: f64) -> Field {
+fn reference(m: &Measurement, errors: &str, layers: usize, distance: f64) -> Field {
     let mut optics = m.config.optics.clone();
     (optics.layers, optics.distance) = (layers, Length(distance));
-    let mut imperfections: ffm_twin::calibrate::Imperfections = toml::from_str(ERRORS).unwrap();
+    let mut imperfections: ffm_twin::calibrate::Imperfections = toml::from_str(errors).unwrap();
     imperfections.layer.retain(|key, _| key.parse::<usize>().unwrap() <= layers);
     let system =
         System::new(SystemConfig { optics, imperfections, ..SystemConfig::default() }, [1, 1], 0).unwrap();
@@ -60,7 +60,7 @@ fn a_point_like_camera_sees_the_intensity_of_the_twin() {
     let m = bench(dir.path());
     let pitch = m.config.optics.pitch.both()[0].0;
     for (number, layers, distance, exposure) in [(1, 1, 0.08, 3.0), (2, 2, 0.1, 1.0)] {
-        let field = reference(&m, layers, distance);
+        let field = reference(&m, ERRORS, layers, distance);
         let peak = field.iter().map(|v| v.norm_sqr()).fold(0.0, f64::max);
         for (row, col) in [(32, 32), (20, 25), (45, 28), (30, 44)] {
             let offset = [(row as f64 - 32.0) * pitch, (col as f64 - 32.0) * pitch];
@@ -83,6 +83,61 @@ fn a_point_like_camera_sees_the_intensity_of_the_twin() {
             assert!(predictor.inside()[[4, 4]]);
         }
     }
+}
+
+#[test]
+fn a_point_like_camera_with_a_reference_sees_the_field_of_the_twin() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut m = bench(dir.path());
+    m.config.frames.iter_mut().for_each(|f| f.reference = true);
+    let pitch = m.config.optics.pitch.both()[0].0;
+    let aberration = "camera_edge = 0.9\ncamera_aberration = { zernike = [[5, 1.5], [7, -0.9], [8, 1.2]] }";
+    let errors = ERRORS.replace("camera_edge = 0.9", aberration);
+    // What is between two layers is none of the camera's, and stays where it is.
+    for (number, layers, distance) in [(1, 1, 0.08), (2, 2, 0.1)] {
+        let field = reference(&m, &errors, layers, distance);
+        let peak = field.iter().map(|v| v.norm()).fold(0.0, f64::max);
+        for (row, col) in [(32, 32), (20, 25), (45, 28), (30, 44)] {
+            let offset = [(row as f64 - 32.0) * pitch, (col as f64 - 32.0) * pitch];
+            let calibration = Calibration {
+                imperfections: toml::from_str(&errors).unwrap(),
+                registration: Some(Registration { offset, ..Registration::default() }),
+                ..Calibration::default()
+            };
+            let engine = Box::new(CpuEngine::<f64>::new(1).unwrap());
+            let mut predictor = Predictor::new(&m.config, &calibration, engine).unwrap();
+            let found = predictor.fields(&m, &[number]).unwrap().remove(0)[[4, 4]];
+            let off = (found - field[[row, col]]).norm();
+            assert!(off < 0.01 * peak, "frame {number}, {row} {col}: {found} {}", field[[row, col]]);
+        }
+    }
+}
+
+#[test]
+fn the_cameras_wavefront_is_in_fields_where_pixels_look_and_not_in_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let m = bench(dir.path());
+    // One layer that is kept upright: its light is looked at turned, scaled and shifted, the camera's wavefront is not.
+    let errors = "[layer.1]\nroll = '3 deg'\nmagnification = 1.02\nshift = ['200 um', '-100 um']\n";
+    let offset = [250e-6, -310e-6];
+    let predictor = |more: &str| {
+        let calibration = Calibration {
+            imperfections: toml::from_str(&format!("{errors}{more}")).unwrap(),
+            registration: Some(Registration { offset, ..Registration::default() }),
+            ..Calibration::default()
+        };
+        Predictor::new(&m.config, &calibration, Box::new(CpuEngine::<f64>::new(1).unwrap())).unwrap()
+    };
+    let aberration = "camera_aberration = { zernike = [[2, 0.8], [5, 1.1], [7, -0.6]] }";
+    let (mut without, mut with) = (predictor(""), predictor(aberration));
+    assert_eq!(without.predict(&m, &[1]).unwrap()[0].counts, with.predict(&m, &[1]).unwrap()[0].counts);
+    let [a, b] = [&mut without, &mut with].map(|p| p.fields(&m, &[1]).unwrap().remove(0)[[4, 4]]);
+    let side = 64.0 * m.config.optics.pitch.both()[0].0;
+    let [y, x] = offset.map(|l| l / (0.5_f64.sqrt() * side));
+    let (rho, theta) = (y.hypot(x), y.atan2(x));
+    let term = |c: f64, n, m| c * ffm_twin::optics::zernike::value(n, m, rho, theta);
+    let psi = term(0.8, 1, 1) + term(1.1, 2, -2) + term(-0.6, 3, -1);
+    assert!((b / a - Complex64::cis(psi)).norm() < 1e-9, "{} {psi}", (b / a).arg());
 }
 
 #[test]

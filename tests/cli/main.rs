@@ -7,6 +7,7 @@ mod calibration;
 mod checkpoints;
 mod export;
 mod fields;
+mod fields_twin;
 mod fleet;
 mod images;
 mod interrupt;

@@ -65,6 +65,18 @@ pub enum EstimateError {
         /// The figures.
         what: String,
     },
+    /// The twin's field is another one than that of a reference set.
+    #[error(
+        "set {set:?}: its field does not resemble the twin's, overlap {overlap:.2} with the best wavefront between them. Likely causes: \
+         show or distance of its frames wrong in measurement.toml, steps given in the wrong order or with the wrong sign, a \
+         reference that was not steady. No calibration is written; --fix camera_aberration leaves fields out"
+    )]
+    Unlike {
+        /// The set.
+        set: String,
+        /// Overlap of the fields, 1 of equal ones.
+        overlap: f64,
+    },
     /// The search did not come to rest.
     #[error(
         "the search did not come to rest in {steps} steps; fix what is not of interest (--fix NAME,..), begin nearer \

@@ -10,6 +10,7 @@ mod register;
 mod report;
 mod search;
 mod tangents;
+pub mod wavefront;
 
 pub use error::EstimateError;
 pub use parameters::{Choice, names};
@@ -20,8 +21,9 @@ use ndarray::Array2;
 use crate::calibrate::Calibration;
 use crate::engine::Engine;
 use crate::measure::{MeasureError, Measurement, Role};
+use crate::optics::Grid;
 use model::{FrameData, Model};
-use parameters::Knob;
+use parameters::{Knob, Parameter};
 use search::{Found, Task};
 
 /// How well a twin meets frames.
@@ -44,6 +46,19 @@ pub struct Outcome {
     pub fitted: Similarity,
     /// Frames of role `test`, which the fit has not seen.
     pub tested: Option<Similarity>,
+    /// How well it meets measured fields, where [`wavefront::estimate`] has looked at them.
+    pub fields: Option<wavefront::FieldOutcome>,
+    /// The fitted numbers.
+    known: Known,
+}
+
+/// The fitted numbers and how they vary together, for what is estimated after them.
+#[derive(Clone, Debug)]
+struct Known {
+    parameters: Vec<Parameter>,
+    values: Vec<f64>,
+    covariance: Array2<f64>,
+    grid: Grid,
 }
 
 /// Fits the twin of a measurement to its frames of role `fit`, starting from `base` (what is known already). `news` is told how

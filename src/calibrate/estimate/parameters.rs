@@ -51,7 +51,7 @@ pub(crate) struct Parameter {
 }
 
 /// Knobs of a layer with the names by which `--free` and `--fix` know them.
-const LAYER: [(&str, &[Knob]); 12] = [
+const LAYER: [(&str, &[Knob]); 13] = [
     ("shift", &[Knob::Shift(0), Knob::Shift(1)]),
     ("axial", &[Knob::Axial]),
     ("roll", &[Knob::Roll]),
@@ -64,6 +64,8 @@ const LAYER: [(&str, &[Knob]); 12] = [
     ("crosstalk", &[Knob::Crosstalk]),
     ("aperture", &[Knob::Aperture]),
     ("modulator_aberration", &[]),
+    // Intensities do not know it; `super::wavefront` estimates it from fields.
+    ("camera_aberration", &[]),
 ];
 const CAMERA: [(&str, Knob); 6] = [
     ("gain", Knob::Gain),
@@ -86,7 +88,7 @@ pub struct Choice {
     pub free: Vec<String>,
     /// Names that stay as they are.
     pub fix: Vec<String>,
-    /// Highest Noll index of the modulator's wavefront.
+    /// Highest Noll index of the modulator's wavefront, and of the camera's.
     pub zernike: usize,
 }
 

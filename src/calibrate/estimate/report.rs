@@ -7,7 +7,7 @@ use super::normal::Normal;
 use super::parameters::{Knob, Light, Parameter};
 use super::quality;
 use super::search::{Found, offset};
-use super::{EstimateError, Outcome, Similarity};
+use super::{EstimateError, Known, Outcome, Similarity};
 use crate::calibrate::{Bench, Calibration, Estimate, Fit, Unclear};
 use crate::measure::Measurement;
 
@@ -146,6 +146,8 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
     let mut calibration = model.calibration(x);
     let o = &m.config.optics;
     calibration.name.clone_from(&m.config.name);
+    // Of the calibration that was started from.
+    calibration.fields = None;
     calibration.bench = Some(Bench {
         wavelength: o.wavelength,
         pixels: o.pixels.both(),
@@ -172,7 +174,26 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
         }
     }
     calibration.unclear = unclear;
-    Ok(Outcome { calibration, fitted, tested })
+    let known = known(&model, normal, x, &held, chi_square);
+    Ok(Outcome { calibration, fitted, tested, fields: None, known })
+}
+
+/// The numbers that were fitted, with those that were held as certain.
+fn known(model: &Model, mut normal: Normal, x: &[f64], held: &[usize], chi_square: f64) -> Known {
+    for &n in held {
+        normal.matrix.row_mut(n).fill(0.0);
+        normal.matrix.column_mut(n).fill(0.0);
+        normal.matrix[[n, n]] = 1.0;
+    }
+    let wider = if chi_square > NOISY { chi_square } else { 1.0 };
+    let covariance = normal.covariance(&normal.eigen()) * wider;
+    let free: Vec<usize> = (0..x.len()).filter(|n| !held.contains(n)).collect();
+    Known {
+        parameters: free.iter().map(|&n| model.parameters[n].clone()).collect(),
+        values: free.iter().map(|&n| x[n]).collect(),
+        covariance: Array2::from_shape_fn((free.len(), free.len()), |(i, j)| covariance[[free[i], free[j]]]),
+        grid: *model.grid(),
+    }
 }
 
 /// Every fitted number with its uncertainty, as the file has them.

@@ -1,5 +1,6 @@
 //! What a camera records of a calibrated twin: the frames of a measurement, predicted.
 
+mod fields;
 mod path;
 mod sight;
 mod stage;
@@ -14,7 +15,7 @@ use num_complex::Complex64;
 use super::{Calibration, Response};
 use crate::engine::{Engine, EngineError, cpu};
 use crate::measure::{CameraSheet, Frame, MeasureError, Measurement, MeasurementConfig};
-use crate::optics::Field;
+use crate::optics::{Field, Grid};
 use crate::twin::{ConfigError, LayerParts, System, SystemConfig};
 
 pub(crate) use path::FreeSpace;
@@ -69,11 +70,20 @@ impl Predictor {
     ) -> Result<Self, PredictError> {
         let system = system(config, calibration)?;
         let space = FreeSpace::new(&system, engine)?;
-        let dark = Response { gain: 1.0, offset: 0.0, blur: 0.0, electrons_per_count: None };
-        let response = calibration.response.unwrap_or(dark);
-        let registration = calibration.registration.unwrap_or_default();
-        let sight = Sight::new(system.grid(), &config.camera, registration, response.blur.powi(2));
-        Ok(Self { system, space, sight, camera: config.camera.clone(), response })
+        let (sight, response) = seen(system.grid(), config, calibration);
+        Ok(Self { system, space, sight, response, camera: config.camera.clone() })
+    }
+
+    /// Takes another calibration of the same bench.
+    pub(crate) fn recalibrate(
+        &mut self,
+        config: &MeasurementConfig,
+        calibration: &Calibration,
+    ) -> Result<(), PredictError> {
+        self.system = system(config, calibration)?;
+        self.camera = config.camera.clone();
+        (self.sight, self.response) = seen(self.system.grid(), config, calibration);
+        Ok(())
     }
 
     /// Camera pixels that see nothing but light of the twin's grid, whichever layers a frame shows; what others see is not
@@ -89,13 +99,34 @@ impl Predictor {
     /// Frames that are missing, have a reference beam (its amplitude is not known here) or show nothing; patterns that cannot
     /// be read; a lost device.
     pub fn predict(&mut self, m: &Measurement, numbers: &[usize]) -> Result<Vec<Prediction>, PredictError> {
-        let mut ways: BTreeMap<Way, Vec<usize>> = BTreeMap::new();
-        for (at, &number) in numbers.iter().enumerate() {
-            ways.entry(Way::of(m, number)?).or_default().push(at);
-        }
+        let ways = numbers.iter().map(|&n| Way::of(m, n)).collect::<Result<_, _>>()?;
+        let response = self.response;
         let mut predicted: Vec<Option<Prediction>> = numbers.iter().map(|_| None).collect();
-        for (way, members) in ways {
-            let stage = Stage::new(&self.system, &way, &self.camera)?;
+        self.look(m, numbers, ways, |at, sight, light| {
+            let intensity = sight.intensity(light);
+            let scale = response.gain * m.config.frames[numbers[at] - 1].exposure;
+            let counts = intensity.mapv(|v| response.offset + scale * v);
+            predicted[at] = Some(Prediction { counts, intensity });
+        })?;
+        Ok(predicted.into_iter().flatten().collect())
+    }
+
+    /// Lets the camera look at the light of the listed frames, in any order, each by its place in the list. The phase on the
+    /// camera's side is not in it.
+    fn look(
+        &mut self,
+        m: &Measurement,
+        numbers: &[usize],
+        ways: Vec<Way>,
+        mut see: impl FnMut(usize, &Sight, &Fine),
+    ) -> Result<(), PredictError> {
+        let mut alike: BTreeMap<Way, Vec<usize>> = BTreeMap::new();
+        for (at, way) in ways.into_iter().enumerate() {
+            alike.entry(way).or_default().push(at);
+        }
+        for (way, members) in alike {
+            let bare = fields::bare(&self.system, &way)?;
+            let stage = Stage::new(&bare, &way, &self.camera)?;
             let sight = stage.sight(&self.sight);
             let layers = stage.layers(&way, &mut self.space)?;
             for group in members.chunks(8) {
@@ -111,15 +142,20 @@ impl Predictor {
                     }
                 }
                 for (field, &at) in fields.iter().zip(group) {
-                    let intensity = sight.intensity(&sight.fine(field));
-                    let scale = self.response.gain * m.config.frames[numbers[at] - 1].exposure;
-                    let counts = intensity.mapv(|v| self.response.offset + scale * v);
-                    predicted[at] = Some(Prediction { counts, intensity });
+                    see(at, &sight, &sight.fine(field));
                 }
             }
         }
-        Ok(predicted.into_iter().flatten().collect())
+        Ok(())
     }
+}
+
+/// How the camera of a bench sees, and what it counts.
+fn seen(grid: &Grid, config: &MeasurementConfig, calibration: &Calibration) -> (Sight, Response) {
+    let dark = Response { gain: 1.0, offset: 0.0, blur: 0.0, electrons_per_count: None };
+    let response = calibration.response.unwrap_or(dark);
+    let registration = calibration.registration.unwrap_or_default();
+    (Sight::new(grid, &config.camera, registration, response.blur.powi(2)), response)
 }
 
 /// The system of a measurement, with what a calibration says is wrong with it.
@@ -152,18 +188,27 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// The way of frame `number` (from 1).
+    /// The way of frame `number` (from 1), whose counts a twin can predict.
     pub(crate) fn of(m: &Measurement, number: usize) -> Result<Self, PredictError> {
+        let way = Self::through(m, number)?;
+        let frame = &m.config.frames[number - 1];
+        if frame.reference {
+            let problem =
+                "the reference beam is on, and nothing is known of its amplitude; compare the field instead";
+            return Err(
+                MeasureError::Frame { file: frame.file.clone(), number, problem: problem.into() }.into()
+            );
+        }
+        Ok(way)
+    }
+
+    /// The way of frame `number` (from 1), with or without a reference beam.
+    pub(crate) fn through(m: &Measurement, number: usize) -> Result<Self, PredictError> {
         let frame = number.checked_sub(1).and_then(|k| m.config.frames.get(k)).ok_or_else(|| {
             let message = format!("there is no frame {number}; there are {}", m.config.frames.len());
             MeasureError::Config { file: m.dir.join(crate::measure::FILE).display().to_string(), message }
         })?;
         let wrong = |problem: String| MeasureError::Frame { file: frame.file.clone(), number, problem };
-        if frame.reference {
-            let problem =
-                "the reference beam is on, and nothing is known of its amplitude; compare the field instead";
-            return Err(wrong(problem.into()).into());
-        }
         let distance = frame.distance.unwrap_or(m.config.optics.distance).0;
         if !(distance.is_finite() && distance > 0.0) {
             return Err(wrong(format!("distance = {distance} m; it must be positive")).into());

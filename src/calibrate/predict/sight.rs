@@ -7,8 +7,8 @@
 
 use std::f64::consts::{PI, TAU};
 
-use ndarray::{Array2, Axis};
-use num_complex::Complex32;
+use ndarray::{Array2, Axis, Zip};
+use num_complex::{Complex32, Complex64};
 use rayon::prelude::*;
 
 use super::View;
@@ -96,13 +96,18 @@ impl Sight {
         Self { view, ..self.clone() }
     }
 
-    /// The place, rows and columns of the half-pitch grid, that a camera pixel looks at.
-    fn place(&self, r: usize, c: usize) -> [f64; 2] {
+    /// Where a camera pixel looks in the last plane, metres from the axis along y and x.
+    pub(crate) fn looks(&self, r: usize, c: usize) -> [f64; 2] {
         let q = [
             (r as f64 - (self.shape[0] / 2) as f64) * self.pitch[0],
             (c as f64 - (self.shape[1] / 2) as f64) * self.pitch[1],
         ];
-        let p = self.view.place(self.registration.map(q));
+        self.registration.map(q)
+    }
+
+    /// The place, rows and columns of the half-pitch grid, that a camera pixel looks at.
+    fn place(&self, r: usize, c: usize) -> [f64; 2] {
+        let p = self.view.place(self.looks(r, c));
         let centre = [2 * (self.grid.rows / 2), 2 * (self.grid.cols / 2)].map(|n| n as f64);
         [p[0] / (0.5 * self.grid.dy) + centre[0], p[1] / (0.5 * self.grid.dx) + centre[1]]
     }
@@ -165,6 +170,18 @@ impl Sight {
     /// What the camera's pixels see of `|U|^2`.
     pub(crate) fn intensity(&self, u: &Fine) -> Array2<f64> {
         self.read(&self.smooth(u))
+    }
+
+    /// What they see of `U` itself beside an even reference, in the fringes: its mean over each pixel, smoothed.
+    pub(crate) fn amplitude(&self, u: &Fine) -> Field {
+        let part = |of: fn(&Complex32) -> f32| {
+            self.read(&self.smoothed(u, |row, to| {
+                let values = &u.values[row * u.cols..(row + 1) * u.cols];
+                to.iter_mut().zip(values).for_each(|(to, v)| *to = of(v));
+            }))
+        };
+        let (re, im) = (part(|v| v.re), part(|v| v.im));
+        Zip::from(&re).and(&im).map_collect(|re, im| Complex64::new(*re, *im))
     }
 
     /// What they would see wherever they looked.
@@ -309,7 +326,6 @@ mod tests {
     use super::*;
     use crate::optics::Length;
     use crate::twin::Pair;
-    use num_complex::Complex64;
 
     fn camera(pixels: usize, pitch: f64) -> CameraSheet {
         CameraSheet { pixels: Pair::One(pixels), pitch: Pair::One(Length(pitch)), ..CameraSheet::default() }

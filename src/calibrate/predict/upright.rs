@@ -10,6 +10,7 @@ use crate::optics::{Angle, Length};
 use crate::twin::{ConfigError, System};
 
 use super::Way;
+use super::fields::without_camera_side;
 
 /// How a camera's place becomes a place behind the upright modulator: `R(-roll) (p - shift) / magnification + origin`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,9 +30,9 @@ impl View {
         Self { roll: 0.0, magnification: 1.0, shift: [0.0; 2], origin: [0.0; 2] };
 
     /// Of a layer that is the only one on its way; `None` where something on the camera's side would have to be turned as well.
+    /// Its phase is none of it: intensities do not know it, and fields get it where the camera's pixels look.
     pub(crate) fn of(e: &LayerErrors) -> Option<Self> {
-        let camera_side =
-            e.pupil_aberration.is_some() || e.camera_aberration.is_some() || e.camera_edge.is_some();
+        let camera_side = e.pupil_aberration.is_some() || e.camera_edge.is_some();
         let magnification = e.magnification.unwrap_or(1.0);
         // What is no magnification is left to the twin's own checks.
         if camera_side || !(0.5..=2.0).contains(&magnification) {
@@ -69,7 +70,7 @@ impl View {
 /// ([`View::lies`]). The aperture of a pixel turns and scales with it.
 pub(crate) fn upright(system: &System, way: &Way) -> Result<Option<(System, View)>, ConfigError> {
     let &[layer] = way.layers.as_slice() else { return Ok(None) };
-    let mut e = system.errors_of(layer);
+    let mut e = without_camera_side(system.errors_of(layer));
     let Some(view) = View::of(&e) else { return Ok(None) };
     let axial = e.axial.map_or(0.0, |a| a.0);
     let distance = (way.distance() + axial) / view.magnification.powi(2);

@@ -173,13 +173,15 @@ impl From<FocusMetric> for crate::holography::Metric {
     ffm calibrate bench --out calibration.toml --free crosstalk,distortion --fix gamma --device gpu --json\n  \
     ffm calibrate --plan experiment.toml --out bench       what to record, and how well it will tell\n\n\
     Names for --free and --fix: shift, axial, roll, magnification, tilt, illumination, fill_factor, range, gamma, crosstalk,\n\
-    aperture, modulator_aberration (of every layer that frames show); gain, offset, blur, distortion, shear, aspect (of the\n\
+    aperture, modulator_aberration (of every layer that frames show), camera_aberration; gain, offset, blur, distortion, shear, aspect (of the\n\
     camera). Free without being named: all but crosstalk, distortion, shear and aspect, and but tilt and defocus (Noll 4)\n\
-    where all frames of a layer have one distance, which cannot tell them from shift, axial and magnification.\n\n\
-    Exit code 6: the twin does not meet the frames, or they are mirrored or out of order; nothing is written then.\n\n\
+    where all frames of a layer have one distance, which cannot tell them from shift, axial and magnification.\n\
+    camera_aberration is estimated where the measurement has sets with a reference beam of role fit (as for ffm fields); its\n\
+    Noll 2 to 4 only with camera.flat_reference = true in measurement.toml, for a reference may be tilted and curved.\n\n\
+    Exit code 6: the twin does not meet the frames or fields, or frames are mirrored or out of order; nothing is written then.\n\n\
     JSON keys: file, name, estimates (array of key, value, sigma, unit, from; SI units), unclear (array of keys, advice), fit\n\
     (frames, rms, chi_square, iterations, ssim_before, ssim_after), ssim_fitted, ssim_tested (frames, before,\n\
-    after), seconds, device; with --plan: dir, frames, expected (as estimates), unclear, seconds, device.")]
+    after), overlap_fitted, overlap_tested (of fields: sets, before, after; null without), seconds, device; with --plan: dir, frames, expected (as estimates), unclear, seconds, device.")]
 pub(in crate::cli) struct Calibrate {
     /// Measurement folder
     #[arg(required_unless_present = "plan")]
@@ -202,7 +204,7 @@ pub(in crate::cli) struct Calibrate {
     /// Parameters to leave as they are
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub(in crate::cli) fix: Vec<String>,
-    /// Highest Noll index of the modulator's wavefront
+    /// Highest Noll index of the modulator's wavefront, and of the camera's
     #[arg(long, value_name = "N", default_value_t = 11, value_parser = range(4, 66))]
     pub(in crate::cli) zernike: usize,
     /// Where to compute.

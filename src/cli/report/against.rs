@@ -68,7 +68,7 @@ fn pair(name: &str, x: &Path, y: &Path) -> anyhow::Result<Sample> {
     }
     let sample = match (&a, &b) {
         (Content::Field(a), Content::Field(b)) => {
-            compare_field(name, "complex field".into(), a, ("compared", b))
+            compare_field(name, "complex field".into(), a, &[("compared", b)])
         }
         _ => compare(name, String::new(), a.intensity().view(), &[("compared", b.intensity().view())]),
     };

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use ndarray::{Array2, s};
 
-use super::Files;
 use super::likeness::Found;
-use crate::calibrate::{Calibration, Predictor, Response};
+use super::twins::{Given, Predicted};
+use super::{Files, sets, twins};
+use crate::calibrate::Calibration;
 use crate::cli::args::{Common, Frames, Report};
+use crate::cli::progress;
 use crate::cli::study::Wrong;
-use crate::cli::{progress, train};
-use crate::engine;
 use crate::experiment::frames::{dark_counts, numbered, window};
 use crate::measure::{Frame, Measurement, Role, Shown};
 use crate::report::likeness::compare;
@@ -20,39 +20,44 @@ use crate::twin::OpticsConfig;
 /// Smallest side that SSIM needs.
 const LEAST: usize = crate::metrics::WINDOW;
 
-/// A twin's name, and what it predicts.
-type Twin = (&'static str, Vec<Array2<f64>>);
-
 pub(super) fn report(dir: &Path, args: &Report, files: &Files, common: &Common) -> anyhow::Result<ExitCode> {
     let mut m = Measurement::open(dir)?;
     let mut found = Found { title: format!("Twin and bench: {}", name(&m, dir)), ..Found::default() };
-    if let Some(path) = &args.twin {
-        let optics = train::experiment(Some(path), &[], None)?.optics;
-        found.warnings.extend(other_optics(&optics, &m.config.optics, path));
-        m.config.optics = optics;
+    let given = args.twin.as_deref().map(Given::read).transpose()?.unwrap_or_default();
+    if let (Some(optics), Some(path)) = (&given.optics, &args.twin) {
+        found.warnings.extend(other_optics(optics, &m.config.optics, path));
+        m.config.optics = optics.clone();
     }
     let calibration = args.calibration.as_deref().map(Calibration::read).transpose()?;
     if let Some(calibration) = &calibration {
         same_bench(calibration, &m.config.optics)?;
     }
-    let numbers = chosen(&m, args.frames, &mut found)?;
+    let numbers = chosen(&m, args.frames);
+    let sets = match sets::chosen(&m, args.frames) {
+        Err(e) if !numbers.is_empty() => {
+            found.warnings.push(format!("Frames with a reference beam are left out: {e}."));
+            Vec::new()
+        }
+        found => found?,
+    };
+    if numbers.is_empty() && sets.is_empty() {
+        let path = m.dir.join(crate::measure::FILE);
+        anyhow::bail!(Wrong(format!(
+            "--frames: {} has neither frame nor reference set to compare with (role \"fit\" or \"test\")",
+            path.display()
+        )));
+    }
     let response = calibration.as_ref().and_then(|c| c.response);
     let [rows, cols] = m.config.camera.pixels.both();
     let mut known = Array2::from_elem((rows, cols), true);
     let bar = progress::spinner(!common.quiet && std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    let mut twins: Vec<Twin> = Vec::new();
-    // The camera's gain is no error of alignment: the nominal twin has it, too.
-    let gain = response.map(|r| Response { blur: 0.0, ..r });
-    let nominal = Calibration { response: gain, ..Calibration::default() };
-    let all = [("nominal twin", Some(nominal)), ("calibrated twin", calibration)];
-    for (name, calibration) in all.into_iter().filter_map(|(name, c)| Some((name, c?))) {
-        bar.set_message(format!("{name}: {} frames", numbers.len()));
-        let engine = engine::open(&args.device.device, args.device.threads)?;
-        let mut predictor = Predictor::new(&m.config, &calibration, engine)?;
-        known.zip_mut_with(&predictor.inside(), |a, b| *a &= b);
-        let offset = calibration.response.map_or(0.0, |r| r.offset);
-        let frames = predictor.predict(&m, &numbers)?;
-        twins.push((name, frames.into_iter().map(|p| p.counts - offset).collect()));
+    let of_sets: Vec<usize> = sets.iter().map(|set| set.number).collect();
+    let mut twins = Vec::new();
+    for twin in twins::twins(&given, calibration.as_ref(), m.config.optics.layers)? {
+        bar.set_message(format!("{}: {} frames, {} fields", twin.0, numbers.len(), sets.len()));
+        let predicted = Predicted::new(&m, &twin, &numbers, &of_sets, args)?;
+        known.zip_mut_with(&predicted.inside, |a, b| *a &= b);
+        twins.push(predicted);
     }
     let seen = window(&known);
     if seen.iter().any(|side| side.len() < LEAST) {
@@ -75,7 +80,7 @@ pub(super) fn report(dir: &Path, args: &Report, files: &Files, common: &Common) 
             None => counts - offset,
         };
         let cut = |a: &Array2<f64>| a.slice(s![seen[0].clone(), seen[1].clone()]).to_owned();
-        let images: Vec<_> = twins.iter().map(|(name, frames)| (*name, cut(&frames[k]))).collect();
+        let images: Vec<_> = twins.iter().map(|t| (t.name, cut(&t.frames[k]))).collect();
         let rivals: Vec<_> = images.iter().map(|(name, a)| (*name, a.view())).collect();
         let compared = compare(&frame.file, detail(frame), cut(&light).view(), &rivals);
         found.samples.push(
@@ -83,19 +88,30 @@ pub(super) fn report(dir: &Path, args: &Report, files: &Files, common: &Common) 
                 .map_err(|e| anyhow::Error::new(e).context(format!("{} (frame {number})", frame.file)))?,
         );
     }
+    if !numbers.is_empty() {
+        describe(&mut found, &dark, response.is_some(), dir);
+    }
+    bar.set_message("comparing fields");
+    sets::compare(&mut found, &m, &sets, &twins, &known, &seen)?;
     bar.finish_and_clear();
-    describe(&mut found, &m, &dark, response.is_some(), [rows, cols], dir);
+    found.fact("Bench", name(&m, dir));
+    found.fact(
+        "Compared",
+        format!(
+            "{} × {} of {rows} × {cols} camera pixels: those that see nothing but the twin's grid",
+            seen[0].len(),
+            seen[1].len()
+        ),
+    );
+    if let (Some(_), Some(path)) = (&given.imperfections, &args.twin) {
+        let calibrated = if twins.len() > 1 { "; what the calibration says comes first" } else { "" };
+        found.fact("Imperfections", format!("those of {} as well{calibrated}", path.display()));
+    }
     found.finish(files, common)
 }
 
-fn describe(
-    found: &mut Found,
-    m: &Measurement,
-    dark: &Option<Array2<f64>>,
-    scaled: bool,
-    camera: [usize; 2],
-    dir: &Path,
-) {
+/// What is to be said of frames without a reference beam.
+fn describe(found: &mut Found, dark: &Option<Array2<f64>>, scaled: bool, dir: &Path) {
     let last = found.samples.first().map_or(0, |s| s.rivals.len() - 1);
     let count = found.samples.len();
     found.findings.push(match last {
@@ -115,15 +131,6 @@ fn describe(
             .to_owned(),
     };
     found.doubt(last, scaled, &remedy);
-    found.fact("Bench", name(m, dir));
-    let shape = found.samples.first().map_or(camera, |s| s.shape);
-    found.fact(
-        "Compared",
-        format!(
-            "{} × {} of {} × {} camera pixels: those that see nothing but the twin's grid",
-            shape[0], shape[1], camera[0], camera[1]
-        ),
-    );
     found.fact(
         "Dark counts",
         match (dark, scaled) {
@@ -147,33 +154,17 @@ fn name(m: &Measurement, dir: &Path) -> String {
     if m.config.name.is_empty() { dir.display().to_string() } else { m.config.name.clone() }
 }
 
-/// The frames asked for that a twin can predict.
-fn chosen(m: &Measurement, frames: Frames, found: &mut Found) -> anyhow::Result<Vec<usize>> {
+/// The frames asked for whose counts a twin can predict.
+fn chosen(m: &Measurement, frames: Frames) -> Vec<usize> {
     let wanted = |role| match frames {
         Frames::Fit => role == Role::Fit,
         Frames::Test => role == Role::Test,
         Frames::All => matches!(role, Role::Fit | Role::Test),
     };
-    let all: Vec<usize> = numbered(m, wanted).collect();
-    let (with, without): (Vec<_>, Vec<_>) = all.iter().partition(|n| m.config.frames[**n - 1].reference);
-    if !with.is_empty() {
-        found.warnings.push(format!(
-            "{} frames with a reference beam are left out: reconstruct their fields and compare these, ffm report --measured \
-             FIELDS --against PREDICTED.",
-            with.len()
-        ));
-    }
-    if without.is_empty() {
-        let path = m.dir.join(crate::measure::FILE);
-        anyhow::bail!(Wrong(format!(
-            "--frames: {} has no frame to compare with (role \"fit\" or \"test\", without a reference beam)",
-            path.display()
-        )));
-    }
-    Ok(without)
+    numbered(m, wanted).filter(|n| !m.config.frames[n - 1].reference).collect()
 }
 
-fn detail(frame: &Frame) -> String {
+pub(super) fn detail(frame: &Frame) -> String {
     let shown = frame.show.iter().map(|(layer, what)| match what {
         Shown::Gray(gray) => format!("layer {layer} shows gray {gray}"),
         Shown::File(file) => format!("layer {layer} shows {file}"),

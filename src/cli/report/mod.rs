@@ -5,6 +5,8 @@ mod caustic;
 mod likeness;
 mod measured;
 mod runs;
+mod sets;
+mod twins;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -40,7 +40,7 @@ pub fn compare(
     })
 }
 
-/// A complex field with another held against it: as [`compare`] for the intensities, and overlap, amplitude and phase.
+/// A complex field with named others held against it: as [`compare`] for the intensities, and overlap, amplitude and phase.
 ///
 /// # Errors
 /// As [`compare_frames`] and [`compare_fields`].
@@ -48,12 +48,14 @@ pub fn compare_field(
     name: &str,
     detail: String,
     field: &Field,
-    rival: (&str, &Field),
+    rivals: &[(&str, &Field)],
 ) -> Result<Sample, MetricError> {
     let intensity = |u: &Field| u.mapv(|v| v.norm_sqr());
-    let similarity = compare_fields(field.view(), rival.1.view())?;
-    let mut sample = compare(name, detail, intensity(field).view(), &[(rival.0, intensity(rival.1).view())])?;
-    for rival in &mut sample.rivals {
+    let light: Vec<_> = rivals.iter().map(|(name, u)| (*name, intensity(u))).collect();
+    let views: Vec<_> = light.iter().map(|(name, a)| (*name, a.view())).collect();
+    let mut sample = compare(name, detail, intensity(field).view(), &views)?;
+    for (rival, (_, other)) in sample.rivals.iter_mut().zip(rivals) {
+        let similarity = compare_fields(field.view(), other.view())?;
         rival.figures.overlap = Some(similarity.overlap);
         rival.figures.amplitude_ssim = Some(similarity.amplitude.mean);
         rival.figures.phase_ssim = Some(similarity.phase.mean);

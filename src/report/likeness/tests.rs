@@ -79,12 +79,15 @@ fn tables_have_the_columns_that_there_are() {
     };
     let field = |tilt| Array2::from_shape_vec((30, 40), field(tilt)).expect("a field");
     let plain = sample("a.png");
-    let complex = compare_field("u.npy", String::new(), &field(0.0), ("twin", &field(0.02))).expect("fields");
+    let rivals = [("nominal twin", &field(0.3)), ("calibrated twin", &field(0.02))];
+    let complex = compare_field("u.npy", String::new(), &field(0.0), &rivals).expect("fields");
+    let [before, after] = [0, 1].map(|k| complex.rivals[k].figures);
+    assert!(after.overlap > before.overlap && after.phase_ssim > before.phase_ssim, "{before:?} {after:?}");
     assert_eq!(totals(std::slice::from_ref(&plain)).head.len(), 8);
     assert_eq!(totals(std::slice::from_ref(&complex)).head.len(), 11);
     let csv = String::from_utf8(likeness_csv(&[plain, complex]).expect("a table")).expect("text");
     let lines: Vec<_> = csv.lines().collect();
-    assert_eq!(lines.len(), 4, "{csv}");
+    assert_eq!(lines.len(), 5, "{csv}");
     assert!(lines[0].starts_with("sample,rows,cols,against,ssim,psnr,nrmse,correlation,shift_y,shift_x,"));
     assert!(lines.iter().all(|l| l.matches(',').count() == 14), "{csv}");
 }
