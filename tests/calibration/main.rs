@@ -7,3 +7,6 @@ mod measured_field;
 mod measured_holograms;
 mod predict;
 mod response;
+
+/// Nobody stops the laboratory.
+static NEVER: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);

@@ -219,6 +219,7 @@ pub(in crate::cli) struct Calibrate {
     everybody believes); [illumination] centre, waist; [camera] pixels, pitch, bits, full_well, read_noise, photons,\n\
     electrons, offset, electrons_per_count, blur, nonlinearity, uneven, and [camera.registration] matrix, offset, distortion;\n\
     [reference] amplitude, tilt, radius, step_error. The revealed truth is such a file, too, with every drawn number.\n\n\
+    Ctrl-C ends with the frames so far in a folder that can be used, and exit code 130.\n\n\
     JSON keys: dir, truth, frames, grid, saturated, response, seconds.")]
 pub(in crate::cli) struct Lab {
     /// Experiment file: the bench as it should be; without one: the embedded default experiment
