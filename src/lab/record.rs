@@ -42,7 +42,7 @@ pub struct Asked<'a> {
     pub plan: Option<&'a Path>,
     /// How much of what is recorded.
     pub extent: Extent,
-    /// Once it is true, no further frame is begun: what is recorded by then is written.
+    /// Once it is true, no further frame is rendered: what is by then is written.
     pub stop: &'a AtomicBool,
 }
 
@@ -88,10 +88,9 @@ pub fn record(
     let mut bench = Bench::new(asked.system, &truth, asked.fine, sensor.view())?;
     let steps = steps(&planned, truth.reference.step_error.0, asked.seed);
     let (all, whole) = (planned.len(), whole(&planned));
-    let stopped = || asked.stop.load(Ordering::SeqCst);
     let mut light = Vec::new();
     for (k, (one, step)) in planned.iter().zip(&steps).enumerate() {
-        if stopped() {
+        if asked.stop.load(Ordering::SeqCst) {
             break;
         }
         light.push(match one.light {
@@ -116,10 +115,6 @@ pub fn record(
     };
     let (mut full, mut pixels) = (0, 0);
     for (k, (one, light)) in planned.into_iter().zip(light).enumerate() {
-        // One frame at least: the measurement has something in it.
-        if k > 0 && whole[k] && stopped() {
-            break;
-        }
         let exposure = exposures[k];
         let mean = match (light, one.light) {
             (Some(image), _) => image.mapv(|v| v * electrons * exposure),
