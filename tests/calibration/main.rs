@@ -7,6 +7,7 @@ mod measured_field;
 mod measured_holograms;
 mod predict;
 mod response;
+mod uneven;
 
 /// Nobody stops the laboratory.
 static NEVER: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);

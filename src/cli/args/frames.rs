@@ -176,10 +176,12 @@ impl From<FocusMetric> for crate::holography::Metric {
     aperture, modulator_aberration (of every layer that frames show); gain, offset, blur, distortion, shear, aspect (of the\n\
     camera). Free without being named: all but crosstalk, distortion, shear and aspect, and but tilt and defocus (Noll 4)\n\
     where all frames of a layer have one distance, which cannot tell them from shift, axial and magnification.\n\n\
+    Where the folder has background frames their mean is subtracted first, and where it has flat frames, too, counts are divided\n\
+    by these.\n\n\
     Exit code 6: the twin does not meet the frames, or they are mirrored or out of order; nothing is written then.\n\n\
     JSON keys: file, name, estimates (array of key, value, sigma, unit, from; SI units), unclear (array of keys, advice), fit\n\
-    (frames, rms, chi_square, iterations, ssim_before, ssim_after), ssim_fitted, ssim_tested (frames, before,\n\
-    after), seconds, device; with --plan: dir, frames, expected (as estimates), unclear, seconds, device.")]
+    (frames, rms, chi_square, iterations, ssim_before, ssim_after), corrected (backgrounds, flats, defects, unused_flats),\n\
+    ssim_fitted, ssim_tested (frames, before, after), seconds, device; with --plan: dir, frames, expected (as estimates), unclear, seconds, device.")]
 pub(in crate::cli) struct Calibrate {
     /// Measurement folder
     #[arg(required_unless_present = "plan")]
