@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use ffm_twin::calibrate::estimate::{self, Choice};
 use ffm_twin::calibrate::{Aberration, LayerErrors};
@@ -18,6 +19,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// Noll terms of the hidden wavefronts.
 const TERMS: std::ops::RangeInclusive<usize> = 4..=11;
+/// Nobody stops the laboratory.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn main() -> anyhow::Result<()> {
     let numbers: Vec<f64> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
             fine: 5,
             plan: Some(&plan),
             extent: none,
+            stop: &NEVER,
         };
         let dir = folder.path().join(format!("bench-{seed}"));
         let recorded =
@@ -56,11 +60,7 @@ fn main() -> anyhow::Result<()> {
             &Default::default(),
             &choice,
             open("cpu", 0)?,
-            &mut |line| {
-                if std::env::var_os("NEWS").is_some() {
-                    println!("{line}")
-                }
-            },
+            &mut |_| {},
         ) {
             Err(e) => println!("draw {seed}: {e}"),
             Ok(outcome) => {

@@ -112,6 +112,10 @@ fn table(outcome: &Outcome, out: &Path, seconds: f64, device: &str) {
             fit.frames, fit.iterations, fit.rms, fit.chi_square
         ));
     }
+    let corrected = outcome.corrected.to_string();
+    if !corrected.is_empty() {
+        print(&format!("counts: {corrected}"));
+    }
     print(&line("fitted", &outcome.fitted));
     match &outcome.tested {
         Some(tested) => print(&line("unseen (role \"test\")", tested)),
@@ -171,7 +175,7 @@ fn json(outcome: &Outcome, out: &Path, seconds: f64, device: &str) -> anyhow::Re
         "overlap_fitted": outcome.fields.map(|f| overlap(&f.fitted)),
         "overlap_tested": outcome.fields.and_then(|f| f.tested).as_ref().map(overlap),
         "file": out.display().to_string(), "name": c.name, "estimates": c.estimates, "unclear": c.unclear, "fit": c.fit,
-        "ssim_fitted": similarity(&outcome.fitted),
+        "corrected": outcome.corrected, "ssim_fitted": similarity(&outcome.fitted),
         "ssim_tested": outcome.tested.as_ref().map(similarity), "seconds": seconds, "device": device,
     }))
     .context("the summary")

@@ -17,7 +17,10 @@ pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
     let data = experiment.load_data(args.data.as_deref())?;
     let mut engine = train::open(&experiment, &args.device, common)?;
     let test = if bench.is_some() { retest_elsewhere } else { retest };
-    let found = test(&experiment, &data, &mut *engine, &dir)?;
+    let mut found = test(&experiment, &data, &mut *engine, &dir)?;
+    if let Some(source) = &args.data {
+        found.wavelengths.iter_mut().for_each(|one| one.data.clone_from(source));
+    }
     print(&format!(
         "{} test images of {}\n  ideal                 {:6.2} %\n  in-silico, deployed   {:6.2} %\n  {:<20}  {:6.2} %",
         found.samples,
@@ -27,6 +30,9 @@ pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
         found.method.label(),
         100.0 * found.trained
     ));
+    for one in &found.wavelengths {
+        print(&format!("  {:<20}  {}", one.title(), one.accuracies(found.method.label())));
+    }
     if common.json {
         let info = engine.device();
         let mut accuracy = serde_json::json!({
@@ -39,6 +45,7 @@ pub(super) fn eval(args: &Eval, common: &Common) -> anyhow::Result<ExitCode> {
         }
         print_json(&serde_json::json!({
             "accuracy": accuracy,
+            "wavelengths": found.wavelengths,
             "method": found.method.name(),
             "samples": found.samples,
             "data": data.name,

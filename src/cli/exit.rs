@@ -170,6 +170,7 @@ fn lab(error: &LabError) -> u8 {
         LabError::Truth { .. } | LabError::Optics(_) | LabError::Settings(_) => USAGE,
         LabError::Config(e) => config(e),
         LabError::Measure(e) => measure(e),
+        LabError::Stopped => INTERRUPTED,
         LabError::Io(e) => io(e),
     }
 }

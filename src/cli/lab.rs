@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::args::{Common, Lab};
-use super::{print, print_json, progress, train};
+use super::{exit, print, print_json, progress, signal, train};
 use crate::io;
 use crate::lab::{Asked, Extent, Truth, record};
 
@@ -15,6 +15,7 @@ pub(super) fn lab(args: &Lab, common: &Common) -> anyhow::Result<ExitCode> {
     let experiment = train::experiment(args.experiment.as_deref(), &args.set, None)?;
     let truth: Truth = io::settings(&io::read_text(&args.truth)?, &args.truth.display().to_string(), &[])?;
     let reveal = args.reveal.clone().unwrap_or_else(|| beside(args));
+    signal::install()?;
     io::check_writable(&args.out.join(crate::measure::FILE))?;
     io::check_writable(&reveal)?;
     let extent = Extent {
@@ -32,6 +33,7 @@ pub(super) fn lab(args: &Lab, common: &Common) -> anyhow::Result<ExitCode> {
         fine: args.fine,
         plan: args.plan.as_deref(),
         extent,
+        stop: &signal::STOP,
     };
     let began = Instant::now();
     let shown = !common.quiet && std::io::stderr().is_terminal();
@@ -43,6 +45,14 @@ pub(super) fn lab(args: &Lab, common: &Common) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     let recorded = recorded?;
     let (frames, seconds) = (recorded.measurement.config.frames.len(), began.elapsed().as_secs_f64());
+    if frames < recorded.planned {
+        eprintln!(
+            "interrupted; {frames} of {} frames are recorded and listed in {}; the same command records all",
+            recorded.planned,
+            args.out.join(crate::measure::FILE).display()
+        );
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
     if !common.quiet {
         print(&format!(
             "{frames} frames in {}\n  fine grid {} x {}, {seconds:.1} s, {:.3} % of pixels saturated\n  truth in {}",

@@ -31,6 +31,9 @@ pub enum LabError {
     /// The text of a truth or calibration.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Stopped too early.
+    #[error("stopped before the first frame was recorded; nothing is written")]
+    Stopped,
     /// Files.
     #[error(transparent)]
     Io(#[from] IoError),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::Array2;
 use num_complex::Complex64;
@@ -41,6 +42,8 @@ pub struct Asked<'a> {
     pub plan: Option<&'a Path>,
     /// How much of what is recorded.
     pub extent: Extent,
+    /// Once it is true, no further frame is rendered: what is by then is written.
+    pub stop: &'a AtomicBool,
 }
 
 /// What was recorded.
@@ -56,12 +59,15 @@ pub struct Recorded {
     pub grid: [usize; 2],
     /// Share of pixels in frames of the bench's light that read the largest count.
     pub saturated: f64,
+    /// Frames that were to be recorded: more than those of the measurement where it was stopped.
+    pub planned: usize,
 }
 
-/// Records into `dir` and writes the truth to `reveal`. `watch` hears of every frame: how many are rendered, of how many.
+/// Records into `dir` and writes the truth to `reveal`. `watch` hears of every frame: how many are rendered, of how many. Where it
+/// is stopped, the measurement has the frames so far, but none of a set that is not whole.
 ///
 /// # Errors
-/// A truth or plan that no bench can have; files that cannot be written.
+/// A truth or plan that no bench can have; files that cannot be written; [`LabError::Stopped`] before there is a frame to write.
 pub fn record(
     asked: &Asked<'_>,
     dir: &Path,
@@ -73,7 +79,7 @@ pub fn record(
     }
     check(asked)?;
     let mut truth = asked.truth.resolved(asked.system, asked.seed)?;
-    let planned = match asked.plan {
+    let mut planned = match asked.plan {
         Some(plan) => folder::planned(plan, asked.system)?,
         None => frames(asked.system, asked.extent, truth.camera.uneven > 0.0, asked.seed),
     };
@@ -81,13 +87,23 @@ pub fn record(
     let sensor = Sensor::new(&truth.camera, sheet.pixels.both(), sheet.pitch.both().map(|l| l.0), asked.seed);
     let mut bench = Bench::new(asked.system, &truth, asked.fine, sensor.view())?;
     let steps = steps(&planned, truth.reference.step_error.0, asked.seed);
+    let (all, whole) = (planned.len(), whole(&planned));
     let mut light = Vec::new();
     for (k, (one, step)) in planned.iter().zip(&steps).enumerate() {
+        if asked.stop.load(Ordering::SeqCst) {
+            break;
+        }
         light.push(match one.light {
             Light::Bench => Some(render(&mut bench, &sensor, one, *step, asked.system, &truth)?),
             Light::Dark | Light::Even(_) => None,
         });
-        watch(k + 1, planned.len());
+        watch(k + 1, all);
+    }
+    let kept = (0..=light.len()).rev().find(|k| whole[*k]).unwrap_or(0);
+    planned.truncate(kept);
+    light.truncate(kept);
+    if planned.is_empty() && all > 0 {
+        return Err(LabError::Stopped);
     }
     let exposures = exposures(&planned, &light, &mut truth);
     let electrons = truth.camera.electrons.unwrap_or(1.0);
@@ -125,7 +141,20 @@ pub fn record(
     let text = toml::to_string(&truth).map_err(|e| io::IoError::content(reveal, e))?;
     io::write_atomic(reveal, text.as_bytes())?;
     let saturated = full as f64 / (pixels.max(1)) as f64;
-    Ok(Recorded { measurement, truth, reveal: reveal.into(), grid: bench.shape(), saturated })
+    Ok(Recorded { measurement, truth, reveal: reveal.into(), grid: bench.shape(), saturated, planned: all })
+}
+
+/// For every number of frames, from 0: whether it cuts no set apart.
+fn whole(planned: &[Planned]) -> Vec<bool> {
+    let set = |p: &Planned| p.frame.set.clone();
+    let last: BTreeMap<_, usize> = (0..).zip(planned).filter_map(|(k, p)| Some((set(p)?, k))).collect();
+    let mut needed = 0;
+    let mut all = vec![true];
+    for (k, one) in planned.iter().enumerate() {
+        needed = needed.max(set(one).map_or(k, |name| last[&name]));
+        all.push(needed == k);
+    }
+    all
 }
 
 /// Refuses values that no twin could have either.

@@ -7,31 +7,19 @@ use ndarray::Array2;
 use ndarray::parallel::prelude::*;
 use serde::Serialize;
 
-use super::description::{self, explain, is_lit};
-use super::problem::{Kind, Problem, Severity};
+use super::description::{self, explain};
+use super::exposure::exposure;
+use super::problem::{Kind, Problem, Severity, of_frame};
 use super::statistics::{Statistics, thumbnail};
 use super::{Corrections, Frame, MeasureError, Measurement, Role};
 use crate::holography;
 
 /// Longest side of a thumbnail, pixels.
 const THUMBNAIL: usize = 192;
-/// Share of saturated pixels above which a frame is unusable; below, they may be hot pixels, if they do not lie together.
-const SATURATED: f64 = 1e-3;
-/// Bright end above the dark as a share of the camera's range: below the first a frame is unusable, below the second it wastes
-/// bits.
-const DIM: [f64; 2] = [0.01, 0.1];
-/// Bright end above the dark in standard deviations of the noise below which it may be noise: the largest median of 3 x 3 pixels
-/// of a million in the dark is at 2.
-const NO_LIGHT: f64 = 2.5;
-/// Share of the camera's range that a background may fill.
-const BRIGHT_DARK: f64 = 0.25;
 /// Phase steps that are further from those stated are wrong, radians: not the calibration of a stage, but the order of frames.
 const WRONG_STEP: f64 = 0.6;
 /// Residual of found steps, above which they say nothing.
 const CLEAR_STEPS: f64 = 0.3;
-/// Relative loss of counts with a longer exposure that noise explains.
-const EXPOSURE_SLACK: f64 = 0.02;
-
 /// What a check finds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
@@ -64,8 +52,8 @@ pub struct FrameCheck {
 }
 
 /// A frame as it was read.
-struct Seen {
-    counts: Statistics,
+pub(super) struct Seen {
+    pub(super) counts: Statistics,
     small: Array2<f32>,
     hash: u64,
 }
@@ -123,7 +111,7 @@ impl Measurement {
                 }
                 Err(error) if !frame.file.is_empty() => {
                     let (kind, message) = explain(&error);
-                    problems.push(problem(number, frame, Severity::Error, kind, message));
+                    problems.push(of_frame(number, frame, Severity::Error, kind, message));
                 }
                 // The description's check has said it.
                 Err(_) => {}
@@ -181,46 +169,7 @@ impl Measurement {
             let same =
                 Frame { file: String::new(), ..a.clone() } == Frame { file: String::new(), ..b.clone() };
             let severity = if same { Severity::Warning } else { Severity::Error };
-            found.push(problem(number, b, severity, Kind::Duplicate, message));
-        }
-        found
-    }
-
-    /// Of frames that differ in their exposure only, the longer exposed must be the brighter.
-    fn exposure_order(&self, seen: &BTreeMap<usize, Seen>, dark: f64) -> Vec<Problem> {
-        let mut groups: Vec<(Frame, Vec<usize>)> = Vec::new();
-        for &number in seen.keys() {
-            let frame = &self.config.frames[number - 1];
-            // Pairs of a photon-transfer curve, with or without a set, are one group.
-            let set = frame.set.clone().filter(|_| frame.role != Role::PhotonTransfer);
-            let key = Frame { file: String::new(), exposure: 1.0, set, ..frame.clone() };
-            match groups.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, members)) => members.push(number),
-                None => groups.push((key, vec![number])),
-            }
-        }
-        let mut found = Vec::new();
-        for (_, mut members) in groups.into_iter().filter(|(key, _)| is_lit(key)) {
-            let exposure = |n: &usize| self.config.frames[n - 1].exposure;
-            members.sort_by(|a, b| exposure(a).total_cmp(&exposure(b)));
-            for pair in
-                members.windows(2).filter(|w| exposure(&w[1]) > exposure(&w[0]) * (1.0 + EXPOSURE_SLACK))
-            {
-                let [a, b] = [pair[0], pair[1]];
-                let light = |n: usize| seen[&n].counts.mean - dark;
-                if light(b) >= light(a) * (1.0 - EXPOSURE_SLACK) {
-                    continue;
-                }
-                let message = format!(
-                    "{:.0} counts of light at exposure {}, but {} (frame {a}) has {:.0} at {}: are the frames in order?",
-                    light(b),
-                    exposure(&b),
-                    self.config.frames[a - 1].file,
-                    light(a),
-                    exposure(&a),
-                );
-                found.push(problem(b, &self.config.frames[b - 1], Severity::Error, Kind::Order, message));
-            }
+            found.push(of_frame(number, b, severity, Kind::Duplicate, message));
         }
         found
     }
@@ -252,7 +201,7 @@ impl Measurement {
                 words.join(", ")
             );
             let frame = &self.config.frames[numbers[0] - 1];
-            found.push(problem(numbers[0], frame, Severity::Error, Kind::Order, message));
+            found.push(of_frame(numbers[0], frame, Severity::Error, Kind::Order, message));
         }
         found
     }
@@ -267,72 +216,13 @@ impl Measurement {
             Ok(c) => {
                 let message =
                     format!("{} defective pixels; they get the median of their neighbours", c.defects());
-                Some(problem(last, frame, Severity::Warning, Kind::Correction, message))
+                Some(of_frame(last, frame, Severity::Warning, Kind::Correction, message))
             }
             Err(MeasureError::Frame { problem: message, .. }) if message.contains("even light") => {
-                Some(problem(last, frame, Severity::Error, Kind::Correction, message))
+                Some(of_frame(last, frame, Severity::Error, Kind::Correction, message))
             }
             // A frame that cannot be read has been named.
             Err(_) => None,
         }
     }
-}
-
-fn problem(number: usize, frame: &Frame, severity: Severity, kind: Kind, message: String) -> Problem {
-    Problem { frame: Some(number), file: frame.file.clone(), severity, kind, message }
-}
-
-/// Too much light, or too little.
-fn exposure(number: usize, frame: &Frame, s: &Statistics, top: f64, dark: f64) -> Option<Problem> {
-    let found = |severity, kind, message| Some(problem(number, frame, severity, kind, message));
-    if s.max > top || s.min < 0.0 {
-        let message = format!(
-            "counts from {} to {}, but a camera of camera.bits has 0 to {top}; correct camera.bits or camera.padding_bits",
-            s.min, s.max
-        );
-        return found(Severity::Error, Kind::Range, message);
-    }
-    // The end of a photon-transfer curve is meant to saturate: it shows the full well.
-    let wanted = frame.role == Role::PhotonTransfer;
-    if s.saturated > 0.0 {
-        let bad = (s.saturated > SATURATED || s.bright >= top) && !wanted;
-        let message = format!(
-            "{} % of the pixels are saturated ({top} counts){}",
-            rounded(100.0 * s.saturated),
-            if bad { "; expose shorter or dim the light, and record it again" } else { "" }
-        );
-        let severity = if bad { Severity::Error } else { Severity::Warning };
-        return found(severity, Kind::Saturated, message);
-    }
-    if !is_lit(frame) {
-        let message = format!(
-            "a background of {} of {top} counts; was the light off, and is the role right?",
-            rounded(s.mean)
-        );
-        return (s.mean > BRIGHT_DARK * top)
-            .then(|| problem(number, frame, Severity::Error, Kind::Correction, message));
-    }
-    let range = (s.bright - dark) / (top - dark).max(1.0);
-    if s.bright - dark < NO_LIGHT * s.noise || range < DIM[0] {
-        let message = format!(
-            "under-exposed: its mean is {} counts above the background and its bright end uses {} % of the range; expose longer \
-             and record it again",
-            rounded(s.mean - dark),
-            rounded(100.0 * range.max(0.0))
-        );
-        let severity = if wanted { Severity::Warning } else { Severity::Error };
-        return found(severity, Kind::UnderExposed, message);
-    }
-    let message = format!(
-        "uses {} % of the camera's range; {:.0} times the exposure would use it well",
-        rounded(100.0 * range),
-        (0.7 / range).floor()
-    );
-    (range < DIM[1] && !wanted)
-        .then(|| problem(number, frame, Severity::Warning, Kind::UnderExposed, message))
-}
-
-/// Three significant digits.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.2e}").parse().unwrap_or(value)
 }

@@ -69,6 +69,11 @@ impl Corrections {
         self.darks.iter().map(|(e, dark)| dark * weight(*e)).reduce(|a, b| a + b)
     }
 
+    /// Relative sensitivity of each pixel, mean 1; 0 where it is defective. `None` without flat frames.
+    pub fn sensitivity(&self) -> Option<&Array2<f64>> {
+        self.flat.as_ref()
+    }
+
     /// Number of defective pixels, which the flat frames show.
     pub fn defects(&self) -> usize {
         self.flat.as_ref().map_or(0, |f| f.iter().filter(|v| **v == 0.0).count())

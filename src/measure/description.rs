@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
 
-use super::problem::{Kind, Problem, Severity};
+use super::problem::{Kind, Problem, Severity, of_frame};
 use super::{FILE, Frame, MeasureError, Measurement, Role, Shown, plausible};
 
 /// Phase steps that differ by less than this are one, radians.
@@ -36,14 +36,11 @@ pub(super) fn check(measurement: &Measurement) -> Vec<Problem> {
     found
 }
 
-fn of(number: usize, frame: &Frame, severity: Severity, kind: Kind, message: String) -> Problem {
-    Problem { frame: Some(number), file: frame.file.clone(), severity, kind, message }
-}
-
 fn frame(measurement: &Measurement, number: usize, frame: &Frame) -> Vec<Problem> {
     let layers = measurement.config.optics.layers;
     let mut found = Vec::new();
-    let mut wrong = |message| found.push(of(number, frame, Severity::Error, Kind::Description, message));
+    let mut wrong =
+        |message| found.push(of_frame(number, frame, Severity::Error, Kind::Description, message));
     if frame.file.is_empty() {
         wrong("file is missing; name the picture or array that was recorded".into());
     }
@@ -72,7 +69,7 @@ fn repeated(frames: &[Frame]) -> Vec<Problem> {
         .filter_map(|(k, f)| {
             let earlier = *first.entry(&f.file).or_insert(k);
             let message = format!("frame {} is the same file; list every recorded frame once", earlier + 1);
-            (earlier != k).then(|| of(k + 1, f, Severity::Error, Kind::Duplicate, message))
+            (earlier != k).then(|| of_frame(k + 1, f, Severity::Error, Kind::Duplicate, message))
         })
         .collect()
 }
@@ -88,26 +85,32 @@ fn sets(measurement: &Measurement) -> Vec<Problem> {
                 "set {name:?} has two frames with the reference beam; phase shifting needs three or more, off-axis holography \
                  one"
             );
-            found.push(of(numbers[1], member(numbers[1]), Severity::Error, Kind::Missing, text));
+            found.push(of_frame(numbers[1], member(numbers[1]), Severity::Error, Kind::Missing, text));
         }
         if !steps.is_empty() && steps.len() < numbers.len() {
             let silent = numbers.iter().find(|n| member(**n).step.is_none()).copied().unwrap_or(numbers[0]);
             let text =
                 format!("set {name:?}: give the step of every frame, or of none (it is then estimated)");
-            found.push(of(silent, member(silent), Severity::Error, Kind::Missing, text));
+            found.push(of_frame(silent, member(silent), Severity::Error, Kind::Missing, text));
         }
         for (k, (n, step)) in steps.iter().enumerate() {
             let apart = |other: f64| ((step - other + TAU / 2.0).rem_euclid(TAU) - TAU / 2.0).abs();
             if let Some((twin, _)) = steps[..k].iter().find(|(_, s)| apart(*s) < SAME_STEP) {
                 let text = format!("set {name:?}: its phase step is that of frame {twin}; steps must differ");
-                found.push(of(*n, member(*n), Severity::Error, Kind::Order, text));
+                found.push(of_frame(*n, member(*n), Severity::Error, Kind::Order, text));
             }
         }
         let rises: Vec<_> = steps.windows(2).map(|w| w[1].1 > w[0].1).collect();
         if let Some(k) = rises.iter().position(|up| *up != rises[0]) {
             let text =
                 format!("set {name:?}: the steps neither rise nor fall all along; are the frames in order?");
-            found.push(of(steps[k + 1].0, member(steps[k + 1].0), Severity::Warning, Kind::Order, text));
+            found.push(of_frame(
+                steps[k + 1].0,
+                member(steps[k + 1].0),
+                Severity::Warning,
+                Kind::Order,
+                text,
+            ));
         }
     }
     found
@@ -126,7 +129,7 @@ fn patterns(measurement: &Measurement) -> Vec<Problem> {
             let Err(error) = measurement.shown(k + 1, layer) else { continue };
             let (kind, message) = explain(&error);
             let text = format!("pattern {file}: {message}");
-            found.push(of(k + 1, frame, Severity::Error, kind, text));
+            found.push(of_frame(k + 1, frame, Severity::Error, kind, text));
         }
     }
     found

@@ -7,6 +7,7 @@ mod config;
 mod correct;
 mod description;
 mod error;
+mod exposure;
 mod fields;
 mod folder;
 mod init;

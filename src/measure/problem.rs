@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Frame;
+
 /// Something wrong with a measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -15,6 +17,17 @@ pub struct Problem {
     pub kind: Kind,
     /// What is wrong, and what to do.
     pub message: String,
+}
+
+/// A problem of frame `number`, from 1.
+pub(super) fn of_frame(
+    number: usize,
+    frame: &Frame,
+    severity: Severity,
+    kind: Kind,
+    message: String,
+) -> Problem {
+    Problem { frame: Some(number), file: frame.file.clone(), severity, kind, message }
 }
 
 impl std::fmt::Display for Problem {

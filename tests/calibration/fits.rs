@@ -5,7 +5,9 @@ use std::path::Path;
 use ffm_twin::calibrate::estimate::{Choice, EstimateError, Outcome, estimate};
 use ffm_twin::calibrate::{Calibration, Predictor, Response};
 use ffm_twin::device::noise;
+use ffm_twin::engine::Engine;
 use ffm_twin::engine::cpu::CpuEngine;
+use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache};
 use ffm_twin::io;
 use ffm_twin::measure::{Frame, Measurement, MeasurementConfig, Role, Shown, patterns};
 use ffm_twin::optics::Length;
@@ -21,6 +23,15 @@ const FRAMES: usize = 6;
 
 /// A bench of 64 x 64 pixels whose frames the truth made.
 fn bench(dir: &Path, truth: &str) -> Measurement {
+    seen_by(dir, truth, &|counts, key| recorded(counts, key))
+}
+
+/// The same with another camera: what it makes of the counts without noise, and of a number that draws the noise.
+pub(crate) fn seen_by(
+    dir: &Path,
+    truth: &str,
+    camera: &dyn Fn(&Array2<f64>, u32) -> Array2<u16>,
+) -> Measurement {
     let mut config = MeasurementConfig { name: "bench".into(), ..MeasurementConfig::default() };
     config.optics.pixels = Pair::One(64);
     config.optics.layers = 1;
@@ -45,13 +56,13 @@ fn bench(dir: &Path, truth: &str) -> Measurement {
     let numbers: Vec<usize> = (1..=FRAMES + 1).collect();
     let frames = Predictor::new(&m.config, &truth, engine).unwrap().predict(&m, &numbers).unwrap();
     for (number, frame) in numbers.iter().zip(frames) {
-        write(&m, *number, &recorded(&frame.counts, *number as u32));
+        write(&m, *number, &camera(&frame.counts, *number as u32));
     }
     m
 }
 
 /// Shot noise of 2.5 electrons a count, read noise of 3, a 12-bit converter.
-fn recorded(counts: &Array2<f64>, key: u32) -> Array2<u16> {
+pub(crate) fn recorded(counts: &Array2<f64>, key: u32) -> Array2<u16> {
     let mut pixel = 0;
     counts.mapv(|v| {
         pixel += 1;
@@ -61,19 +72,19 @@ fn recorded(counts: &Array2<f64>, key: u32) -> Array2<u16> {
     })
 }
 
-fn write(m: &Measurement, number: usize, counts: &Array2<u16>) {
+pub(crate) fn write(m: &Measurement, number: usize, counts: &Array2<u16>) {
     let (rows, cols) = counts.dim();
     let raw: Vec<u16> = counts.iter().copied().collect();
     let picture = image::ImageBuffer::<image::Luma<u16>, _>::from_raw(cols as u32, rows as u32, raw).unwrap();
     picture.save(m.dir.join(&m.config.frames[number - 1].file)).unwrap();
 }
 
-fn fit(m: &Measurement, choice: &Choice) -> Result<Outcome, EstimateError> {
+pub(crate) fn fit(m: &Measurement, choice: &Choice) -> Result<Outcome, EstimateError> {
     let engine = Box::new(CpuEngine::<f32>::new(2).unwrap());
     estimate(m, &Calibration::default(), choice, engine, &mut |_| ())
 }
 
-fn names(list: &[&str]) -> Vec<String> {
+pub(crate) fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|s| (*s).to_owned()).collect()
 }
 
@@ -189,4 +200,51 @@ fn frames_that_say_nothing_are_named() {
     let mut none = m.clone();
     none.config.frames.retain(|f| f.role == Role::Test);
     assert!(fit(&none, &Choice::default()).unwrap_err().to_string().contains("role \"fit\""));
+}
+
+#[test]
+fn a_twin_that_meets_frames_badly_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let m = bench(dir.path(), "[layer.1]\nbits = 8\nshift = ['30 um', '-20 um']\nrange = 0.9\ngamma = 1.1");
+    let mut fix = names(&["fill_factor", "illumination", "aperture", "modulator_aberration"]);
+    let found = fit(&m, &Choice { fix: fix.clone(), ..Choice::default() }).unwrap();
+    let good = found.calibration.fit.unwrap();
+    assert!((0.9..1.15).contains(&good.chi_square), "{good:?}");
+    // An error that the twin is forbidden to have: the frames still look alike, but no number would be right.
+    fix.extend(names(&["range", "gamma"]));
+    let error = fit(&m, &Choice { fix, ..Choice::default() }).unwrap_err();
+    let EstimateError::Poor { what } = &error else { panic!("{error}") };
+    let number = |after: &str| -> f64 {
+        let rest = what.split_once(after).unwrap_or_else(|| panic!("{what}")).1;
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    assert!(number("SSIM") > 0.8 && number("rms,").powi(2) > 20.0, "{what}");
+    assert!(error.to_string().contains("another modulator response"), "{error}");
+}
+
+#[test]
+fn a_graphics_processor_finds_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let m = bench(dir.path(), TRUTH);
+    let choice = Choice { fix: names(&["illumination", "aperture"]), zernike: 6, ..Choice::default() };
+    let options = GpuOptions { kernel_cache: KernelCache::Off, ..GpuOptions::default() };
+    let gpu = Box::new(GpuEngine::with_options(options).unwrap_or_else(|e| panic!("{e}")));
+    let start = Calibration { imperfections: toml::from_str(TRUTH).unwrap(), ..Calibration::default() };
+    let from =
+        |engine: Box<dyn Engine>| estimate(&m, &start, &choice, engine, &mut |_| ()).unwrap().calibration;
+    let (found, expected) = (from(gpu), from(Box::new(CpuEngine::<f32>::new(2).unwrap())));
+    assert_eq!((found.estimates.len(), expected.estimates.len()), (13, 13));
+    for (a, b) in found.estimates.iter().zip(&expected.estimates) {
+        assert_eq!(a.key, b.key);
+        // Rounding of f32 in the light, against noise: all 23 parameters of this bench come as near as 1e-4 of sigma.
+        assert!(
+            (a.value - b.value).abs() < 0.01 * b.sigma,
+            "{}: {} for {} +- {}",
+            a.key,
+            a.value,
+            b.value,
+            b.sigma
+        );
+        assert!((a.sigma / b.sigma - 1.0).abs() < 0.01, "{}: sigma {} for {}", a.key, a.sigma, b.sigma);
+    }
 }

@@ -1,14 +1,17 @@
 //! The virtual laboratory against formulas, and against the twin that is told the truth.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Engine, State};
-use ffm_twin::lab::{Asked, Extent, Recorded, Truth, record};
+use ffm_twin::lab::{Asked, Extent, LabError, Recorded, Truth, record};
 use ffm_twin::optics::Field;
 use ffm_twin::twin::{ErrorPass, System, SystemConfig};
 use ndarray::Array2;
 use num_complex::Complex64;
+
+use crate::NEVER;
 
 /// A camera without noise to speak of.
 const QUIET: &str = "bits = 16\nfull_well = 1e10\nread_noise = 0.0\noffset = 0.0\n";
@@ -20,7 +23,7 @@ fn config(more: &str) -> SystemConfig {
 
 fn run(system: &SystemConfig, truth: &str, extent: Extent, dir: &Path, plan: Option<&Path>) -> Recorded {
     let truth: Truth = toml::from_str(truth).unwrap();
-    let asked = Asked { name: "test", system, truth: &truth, seed: 3, fine: 3, plan, extent };
+    let asked = Asked { name: "test", system, truth: &truth, seed: 3, fine: 3, plan, extent, stop: &NEVER };
     record(&asked, dir, &dir.join("truth.toml"), &mut |_, _| {}).unwrap()
 }
 
@@ -179,5 +182,43 @@ fn masks_in_a_row_pass_the_light_on() {
     let aside = 4.0 * 532e-9 / 1.6e-3 * 0.2;
     for number in [1, 2] {
         assert!((centre(number) - aside - 30e-6).abs() < 12e-6, "{number}: {}", centre(number));
+    }
+}
+
+#[test]
+fn a_stopped_laboratory_leaves_whole_sets_or_nothing() {
+    let truth: Truth = toml::from_str("[camera]\nuneven = 0.01").unwrap();
+    let system = config("");
+    let extent = Extent { fit: 3, test: 1, sweep: 0, transfer: 1, reference: 2 };
+    let after = |frames: usize, dir: &Path| {
+        let stop = AtomicBool::new(frames == 0);
+        let asked = Asked {
+            name: "test",
+            system: &system,
+            truth: &truth,
+            seed: 3,
+            fine: 3,
+            plan: None,
+            extent,
+            stop: &stop,
+        };
+        record(&asked, dir, &dir.join("truth.toml"), &mut |done, _| {
+            stop.store(done >= frames, Ordering::SeqCst)
+        })
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let message = after(0, dir.path()).unwrap_err();
+    assert!(matches!(message, LabError::Stopped), "{message}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    // Three frames to fit to, one to test on, then two sets of four: a set that is cut short is left out.
+    for (stop, left) in [(1, 1), (4, 4), (7, 4), (8, 8)] {
+        let dir = tempfile::tempdir().unwrap();
+        let found = after(stop, dir.path()).unwrap();
+        let frames = found.measurement.config.frames.len();
+        assert_eq!((frames, found.planned), (left, 3 + 1 + 8 + 4 + 4 + 2), "{stop}");
+        let read = ffm_twin::measure::Measurement::open(dir.path()).unwrap();
+        assert_eq!(read.config, found.measurement.config);
+        let check = read.check();
+        assert!(check.usable(), "{stop}: {:?}", check.problems);
     }
 }

@@ -7,4 +7,8 @@ mod measured_field;
 mod measured_holograms;
 mod predict;
 mod response;
+mod uneven;
 mod wavefront;
+
+/// Nobody stops the laboratory.
+static NEVER: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);

@@ -8,12 +8,23 @@ use ffm_twin::calibrate::response::{Levels, Order, PhaseTable, ResponseError, ca
 use ffm_twin::lab::{Asked, Extent, Recorded, Truth, record};
 use ffm_twin::twin::SystemConfig;
 
+use crate::NEVER;
+
 fn recorded(truth: &str, extent: Extent) -> (tempfile::TempDir, Recorded) {
     let text = "[optics]\npixels = 64\npitch = '25 um'\nlayers = 1\ndistance = '0.2 m'\n";
     let system: SystemConfig = toml::from_str(text).unwrap();
     let truth: Truth = toml::from_str(truth).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let asked = Asked { name: "test", system: &system, truth: &truth, seed: 3, fine: 3, plan: None, extent };
+    let asked = Asked {
+        name: "test",
+        system: &system,
+        truth: &truth,
+        seed: 3,
+        fine: 3,
+        plan: None,
+        extent,
+        stop: &NEVER,
+    };
     let found = record(&asked, dir.path(), &dir.path().join("truth.toml"), &mut |_, _| {}).unwrap();
     (dir, found)
 }

@@ -26,7 +26,8 @@ fn recorded(dir: &Path, reference: &str) -> Measurement {
     let system: SystemConfig = toml::from_str(BENCH).unwrap();
     let truth: Truth = toml::from_str(&format!("{TRUTH}{reference}")).unwrap();
     let extent = Extent { fit: 9, test: 2, sweep: 0, transfer: 0, reference: 3 };
-    let asked = Asked { name: "bench", system: &system, truth: &truth, seed: 5, fine: 3, plan: None, extent };
+    let (plan, stop) = (None, &crate::NEVER);
+    let asked = Asked { name: "bench", system: &system, truth: &truth, seed: 5, fine: 3, plan, extent, stop };
     let mut m = record(&asked, dir, &dir.join("truth.toml"), &mut |_, _| {}).unwrap().measurement;
     for frame in m.config.frames.iter_mut().filter(|f| f.set.as_deref() == Some("steps-3")) {
         frame.role = Role::Test;

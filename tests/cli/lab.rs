@@ -1,6 +1,10 @@
 //! `ffm lab`: a hidden truth in, a measurement folder out.
 
-use crate::support::{ffm, folder, text};
+use std::time::{Duration, Instant};
+
+use ffm_twin::measure::Measurement;
+
+use crate::support::{Ran, command, ffm, folder, text};
 
 const BENCH: &str =
     "name = 'bench'\n[optics]\npixels = 32\nlayers = 1\npitch = '50 um'\ndistance = '0.2 m'\n";
@@ -52,4 +56,55 @@ fn what_no_bench_can_have_is_refused() {
     lab("", &["--plan", "other"]).fails(2, &["measurement.toml", "another bench"]);
     ffm(dir.path(), &["lab", "--truth", "missing.toml", "--out", "m"]).fails(2, &["missing.toml"]);
     lab("", &["--reveal", "other"]).fails(5, &["cannot write other"]);
+}
+
+/// A slow machine may miss the moment to interrupt; then it is tried again, a longer or shorter time after the start.
+const ATTEMPTS: usize = 8;
+
+#[cfg(unix)]
+#[test]
+fn interrupted_it_leaves_a_folder_that_can_be_used() {
+    let dir = folder();
+    std::fs::write(dir.path().join("bench.toml"), BENCH).expect("a file");
+    std::fs::write(dir.path().join("hidden.toml"), "").expect("a file");
+    let args = ["lab", "bench.toml", "--truth", "hidden.toml", "--out", "m", "--frames", "80", "--fine", "9"];
+    let mut pause = Duration::from_millis(400);
+    for _ in 0..ATTEMPTS {
+        let out = dir.path().join("m");
+        let _earlier = std::fs::remove_dir_all(&out);
+        let pipes = || std::process::Stdio::piped();
+        let child = command(dir.path(), &args).stdout(pipes()).stderr(pipes()).spawn().expect("it starts");
+        let begun = Instant::now();
+        // The folder is made before the first frame is rendered.
+        while !out.exists() && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(pause);
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
+        let ran = Ran::of(&child.wait_with_output().expect("a process"));
+        if ran.code == Some(0) {
+            pause /= 4;
+            continue;
+        }
+        assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+        if ran.stderr.contains("nothing is written") {
+            assert_eq!(std::fs::read_dir(&out).expect("a folder").count(), 0);
+            pause *= 2;
+            continue;
+        }
+        let m = Measurement::open(&out).expect("a measurement");
+        let frames = m.config.frames.len();
+        let said = format!("interrupted; {frames} of ");
+        assert!(ran.stderr.contains(&said) && ran.stderr.contains("the same command"), "{}", ran.stderr);
+        let check = m.check();
+        assert!(frames > 0 && check.usable(), "{:?}", check.problems);
+        assert!(text(&dir.path().join("m-truth.toml")).contains("[camera]"));
+        // The same command again, with less to do.
+        let again = [&args[..6], &["--frames", "2", "--sweep", "0", "--transfer", "0", "--json"]].concat();
+        let told = ffm(dir.path(), &again).done().json();
+        assert_eq!(Measurement::open(&out).expect("a measurement").config.frames.len(), told["frames"]);
+        return;
+    }
+    panic!("it was never interrupted between its first and its last frame");
 }

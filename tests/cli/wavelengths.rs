@@ -22,8 +22,27 @@ fn a_run_reports_every_wavelength() {
     let report = text(&dir.path().join("run/report.html"));
     assert!(report.contains("accuracy at 633 nm") && report.contains("times the phase"));
     // The folder's settings read back, and its masks test as they did.
-    let tested = ffm(dir.path(), &[&["eval", "run", "--json"], &CPU[..]].concat()).done().json();
+    let eval = |more: &[&str]| ffm(dir.path(), &[&["eval", "run", "--json"], more, &CPU[..]].concat()).done();
+    let ran = eval(&[]);
+    let tested = ran.json();
     assert_eq!(tested["accuracy"]["trained"], summary["accuracy"]["trained"]);
+    assert_eq!(tested["wavelengths"], summary["wavelengths"]);
+    for (one, title) in list.iter().zip(["532 nm", "633 nm"]) {
+        let line = ran.stdout.lines().find(|l| l.trim().starts_with(title)).expect("a line");
+        let trained = format!("{:.1} %", 100.0 * one["trained"].as_f64().expect("a number"));
+        assert!(line.contains("strokes: ideal") && line.ends_with(&trained), "{line}");
+    }
+    // Other images are named as they were asked for.
+    for class in 0..10 {
+        let folder = dir.path().join("pictures").join(class.to_string());
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for k in 0..10 {
+            let picture = image::GrayImage::from_pixel(28, 28, image::Luma([20 * class + k]));
+            picture.save(folder.join(format!("{k}.png"))).expect("a picture");
+        }
+    }
+    let other = eval(&["--data", "pictures"]).json();
+    assert_eq!((&other["data"], &other["wavelengths"][1]["data"]), (&"pictures".into(), &"pictures".into()));
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn the_best_masks_are_those_of_a_run_that_ends_there() {
     }
     assert_eq!(found.in_silico_deployed, shorter.summary.accuracy.in_silico_deployed);
     for run in [&best, &last] {
-        let (accuracy, again) = (run.summary.accuracy, run.retested);
+        let (accuracy, again) = (run.summary.accuracy, &run.retested);
         assert_eq!(accuracy.ideal, again.ideal);
         assert_eq!(accuracy.in_silico_deployed, again.in_silico_deployed);
         assert_eq!(accuracy.trained, again.trained);

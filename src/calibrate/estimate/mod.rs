@@ -4,6 +4,7 @@ mod error;
 mod model;
 mod normal;
 mod parameters;
+mod pixels;
 mod plan;
 mod quality;
 mod register;
@@ -14,16 +15,18 @@ pub mod wavefront;
 
 pub use error::EstimateError;
 pub use parameters::{Choice, names};
+pub use pixels::Corrected;
 pub use plan::{Extent, Proposal, plan};
 
 use ndarray::Array2;
 
 use crate::calibrate::Calibration;
 use crate::engine::Engine;
-use crate::measure::{MeasureError, Measurement, Role};
+use crate::measure::{Measurement, Role};
 use crate::optics::Grid;
 use model::{FrameData, Model};
 use parameters::{Knob, Parameter};
+use pixels::{Correction, Pixels};
 use search::{Found, Task};
 
 /// How well a twin meets frames.
@@ -48,6 +51,8 @@ pub struct Outcome {
     pub tested: Option<Similarity>,
     /// How well it meets measured fields, where [`wavefront::estimate`] has looked at them.
     pub fields: Option<wavefront::FieldOutcome>,
+    /// What was taken from the counts before.
+    pub corrected: Corrected,
     /// The fitted numbers.
     known: Known,
 }
@@ -61,8 +66,8 @@ struct Known {
     grid: Grid,
 }
 
-/// Fits the twin of a measurement to its frames of role `fit`, starting from `base` (what is known already). `news` is told how
-/// it goes.
+/// Fits the twin of a measurement to its frames of role `fit`, starting from `base` (what is known already). Background and flat
+/// frames are taken out of the counts first. `news` is told how it goes.
 ///
 /// # Errors
 /// Frames that cannot be used, that are mirrored or out of order, or that the twin does not meet.
@@ -73,7 +78,7 @@ pub fn estimate(
     engine: Box<dyn Engine>,
     news: &mut dyn FnMut(&str),
 ) -> Result<Outcome, EstimateError> {
-    let (fit, test) = (frames(m, Role::Fit)?, frames(m, Role::Test)?);
+    let (mut fit, mut test) = (frames(m, Role::Fit)?, frames(m, Role::Test)?);
     if fit.is_empty() {
         return Err(EstimateError::NoFrames { dir: m.dir.display().to_string() });
     }
@@ -82,19 +87,23 @@ pub fn estimate(
     model.parameters = parameters::list(&m.config, model.grid(), &layers, choice)?;
     let expected = model.start();
     let inside = model.inside(&expected);
-    let valid = usable(m, &fit, &inside)?;
+    let correction = Correction::read(m, &fit)?;
+    let pixels = Pixels::of(m, &fit, &inside, &correction)?;
+    correction.apply(&mut fit);
+    correction.apply(&mut test);
+    let valid = &pixels.valid;
 
     // 1. Where the frames lie, how bright they are, and whether they show what is said.
     let every: Vec<usize> = (0..fit.len()).collect();
     let mut x = expected.clone();
-    brightness(&mut model, &fit, &valid, &mut x)?;
+    brightness(&mut model, &fit, valid, &mut x)?;
     let place = placed(&mut model, &fit, &mut x, news)?;
     news(&format!(
         "frames lie {:.1}, {:.1} camera pixels (x, y) from where they should; correlation {:.2}",
         place.shift[1], place.shift[0], place.correlation
     ));
-    brightness(&mut model, &fit, &valid, &mut x)?;
-    quality::check_order(m, &mut model, &fit, &valid, &x)?;
+    brightness(&mut model, &fit, valid, &mut x)?;
+    quality::check_order(m, &mut model, &fit, valid, &x)?;
 
     // 2. From few frames and few parameters to all.
     let few = spread(fit.len(), 4);
@@ -110,7 +119,7 @@ pub fn estimate(
     stages.push((every.clone(), all.clone(), 25));
     for (which, active, steps) in stages {
         let rough = if which.len() < fit.len() || active.contains(&false) { 1e-3 } else { 0.0 };
-        let task = Task { frames: &fit, which, valid: &valid, active, expected: &expected, steps, rough };
+        let task = Task { frames: &fit, which, pixels: &pixels, active, expected: &expected, steps, rough };
         found = task.search(&mut model, found.x, news)?;
         iterations += found.iterations;
     }
@@ -119,7 +128,7 @@ pub fn estimate(
     let mut task = Task {
         frames: &fit,
         which: every,
-        valid: &valid,
+        pixels: &pixels,
         active: all,
         expected: &expected,
         steps: 10,
@@ -139,8 +148,21 @@ pub fn estimate(
     found.iterations = iterations;
 
     // 4. How good it is.
-    quality::check_order(m, &mut model, &fit, &valid, &found.x)?;
-    report::outcome(report::Parts { m, model, normal, found, unclear, held, fit, test, valid, base })
+    quality::check_order(m, &mut model, &fit, valid, &found.x)?;
+    let corrected = correction.done;
+    report::outcome(report::Parts {
+        m,
+        model,
+        normal,
+        found,
+        unclear,
+        held,
+        fit,
+        test,
+        pixels,
+        corrected,
+        base,
+    })
 }
 
 fn frames(m: &Measurement, role: Role) -> Result<Vec<FrameData>, EstimateError> {
@@ -186,47 +208,6 @@ fn is_coarse(knob: Knob) -> bool {
             | Knob::Offset
             | Knob::Range
     )
-}
-
-/// Pixels that can be used: those that the twin knows and that are not saturated.
-fn usable(
-    m: &Measurement,
-    frames: &[FrameData],
-    inside: &Array2<bool>,
-) -> Result<Vec<Array2<bool>>, EstimateError> {
-    let full = 2.0_f64.powi(m.config.camera.bits as i32) - 1.0;
-    let count = |used: &Array2<bool>| used.iter().filter(|v| **v).count();
-    let known = count(inside);
-    let wrong = |number: usize, problem: String| {
-        let file = m.config.frames[number - 1].file.clone();
-        EstimateError::Measure(MeasureError::Frame { file, number, problem })
-    };
-    let mut all = Vec::new();
-    for frame in frames {
-        if known < 1000 {
-            let problem = format!(
-                "only {known} of its pixels look at the twin's grid; check camera.pixels, camera.pitch, optics.pixels and optics.pitch"
-            );
-            return Err(wrong(frame.number, problem));
-        }
-        let mut used = inside.clone();
-        used.zip_mut_with(&frame.counts, |used, v| *used &= *v < full);
-        let lost = 1.0 - count(&used) as f64 / known as f64;
-        if lost > 0.2 {
-            let problem =
-                format!("{:.0} % of its pixels are saturated; expose for a shorter time", 100.0 * lost);
-            return Err(wrong(frame.number, problem));
-        }
-        let lit = || frame.counts.iter().zip(&used).filter(|(_, u)| **u).map(|(v, _)| *v);
-        let (low, high) = lit().fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-        if high - low < 12.0 {
-            let problem =
-                format!("its counts are {low} to {high}, too dark to be fitted; expose for a longer time");
-            return Err(wrong(frame.number, problem));
-        }
-        all.push(used);
-    }
-    Ok(all)
 }
 
 /// Gain and offset by a straight line of counts over predicted counts, where they are free.

@@ -5,6 +5,7 @@ use ndarray::{Array2, s};
 use super::EstimateError;
 use super::model::{FrameData, Model};
 use super::normal::Noise;
+use super::pixels::Pixels;
 use super::register::likeness;
 use crate::measure::Measurement;
 use crate::metrics::ssim_intensity;
@@ -70,17 +71,17 @@ fn bounds(inside: &Array2<bool>) -> [usize; 4] {
 }
 
 /// Residual rms, and mean square of residuals in units of the frames' own noise, which is read off differences of neighbouring
-/// residuals (Immerkaer, Comput. Vis. Image Underst. 64, 300 (1996)).
+/// residuals (Immerkaer, Comput. Vis. Image Underst. 64, 300 (1996)). Both in counts as they were read.
 pub(crate) fn residuals(
     predicted: &[Array2<f64>],
     offset: f64,
     frames: &[FrameData],
-    valid: &[Array2<bool>],
+    pixels: &Pixels,
 ) -> (f64, f64) {
     let mut pairs = Vec::new();
     let (mut n, mut sum) = (0.0_f64, 0.0);
-    for ((p, frame), valid) in predicted.iter().zip(frames).zip(valid) {
-        let r = &frame.counts - p;
+    for ((p, frame), valid) in predicted.iter().zip(frames).zip(&pixels.valid) {
+        let r = pixels.residuals(p, &frame.counts);
         let (rows, cols) = r.dim();
         for row in 1..rows - 1 {
             for col in 1..cols - 1 {
@@ -93,18 +94,17 @@ pub(crate) fn residuals(
                     let at = |dr: usize, dc: usize| r[[row + dr - 1, col + dc - 1]];
                     let laplace = at(0, 0) + at(0, 2) + at(2, 0) + at(2, 2) + 4.0 * at(1, 1)
                         - 2.0 * (at(0, 1) + at(1, 0) + at(1, 2) + at(2, 1));
-                    pairs.push((p[[row, col]] - offset, laplace * laplace / 36.0));
+                    pairs.push((pixels.light([row, col], p[[row, col]], offset), laplace * laplace / 36.0));
                 }
             }
         }
     }
     let noise = Noise::fit(pairs);
     let mut chi = 0.0;
-    for ((p, frame), valid) in predicted.iter().zip(frames).zip(valid) {
-        for ((p, d), _) in p.iter().zip(&frame.counts).zip(valid).filter(|(_, used)| **used) {
-            chi += (d - p).powi(2) / noise.variance(p - offset);
-        }
+    for (k, (p, frame)) in predicted.iter().zip(frames).enumerate() {
+        let each = pixels.used(k, p, &frame.counts, offset);
+        chi += each.map(|pixel| pixel.residual.powi(2) / noise.variance(pixel.light)).sum::<f64>();
     }
-    let used: usize = valid.iter().flatten().filter(|v| **v).count();
+    let used: usize = pixels.valid.iter().flatten().filter(|v| **v).count();
     ((sum / n.max(1.0)).sqrt(), chi / used.max(1) as f64)
 }

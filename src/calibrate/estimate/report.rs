@@ -5,6 +5,7 @@ use ndarray::Array2;
 use super::model::{FrameData, Model};
 use super::normal::Normal;
 use super::parameters::{Knob, Light, Parameter};
+use super::pixels::{Corrected, Pixels};
 use super::quality;
 use super::search::{Found, offset};
 use super::{EstimateError, Known, Outcome, Similarity};
@@ -22,7 +23,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) held: Vec<usize>,
     pub(crate) fit: Vec<FrameData>,
     pub(crate) test: Vec<FrameData>,
-    pub(crate) valid: Vec<Array2<bool>>,
+    pub(crate) pixels: Pixels,
+    pub(crate) corrected: Corrected,
     pub(crate) base: &'a Calibration,
 }
 
@@ -108,7 +110,7 @@ fn advice(group: &[&Parameter], held: &Parameter) -> String {
 
 /// The file, and how good it is.
 pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
-    let Parts { m, mut model, normal, found, unclear, held, fit, test, valid, base } = parts;
+    let Parts { m, mut model, normal, found, unclear, held, fit, test, pixels, corrected, base } = parts;
     let x = &found.x;
     let dark = offset(&model, x);
     let inside = model.inside(x);
@@ -127,7 +129,7 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
     let tested = if test.is_empty() { None } else { Some(compare(&test)?) };
     let every: Vec<usize> = (0..fit.len()).collect();
     let predicted = model.evaluate(&fit, &every, x)?;
-    let (rms, chi_square) = quality::residuals(&predicted, dark, &fit, &valid);
+    let (rms, chi_square) = quality::residuals(&predicted, dark, &fit, &pixels);
     let alike = fitted.after.is_finite() && (fitted.after > 0.6 || chi_square < 4.0);
     // Frames may look alike and still be met so badly that every number and every uncertainty is wrong.
     if !(alike && chi_square <= WORST) {
@@ -175,7 +177,7 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
     }
     calibration.unclear = unclear;
     let known = known(&model, normal, x, &held, chi_square);
-    Ok(Outcome { calibration, fitted, tested, fields: None, known })
+    Ok(Outcome { calibration, fitted, tested, fields: None, corrected, known })
 }
 
 /// The numbers that were fitted, with those that were held as certain.

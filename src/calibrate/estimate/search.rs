@@ -5,6 +5,7 @@ use ndarray::Array2;
 use super::EstimateError;
 use super::model::{FrameData, Model};
 use super::normal::{Noise, Normal, huber};
+use super::pixels::Pixels;
 
 /// A search ends when so much of the loss is left to be gained: with one unit of it every number would still be some standard
 /// deviations away.
@@ -24,8 +25,8 @@ pub(crate) struct Task<'a> {
     pub(crate) frames: &'a [FrameData],
     /// Numbers of the frames that are used.
     pub(crate) which: Vec<usize>,
-    /// Pixels of each of all frames that count.
-    pub(crate) valid: &'a [Array2<bool>],
+    /// Pixels of each of all frames.
+    pub(crate) pixels: &'a Pixels,
     /// Parameters that may move.
     pub(crate) active: Vec<bool>,
     /// Where parameters are expected.
@@ -39,10 +40,8 @@ impl Task<'_> {
     fn noise(&self, predicted: &[Array2<f64>], offset: f64) -> Noise {
         let mut pairs = Vec::new();
         for (&frame, p) in self.which.iter().zip(predicted) {
-            let each = p.iter().zip(&self.frames[frame].counts).zip(&self.valid[frame]);
-            pairs.extend(
-                each.filter(|(_, used)| **used).step_by(5).map(|((p, d), _)| (p - offset, (d - p).powi(2))),
-            );
+            let each = self.pixels.used(frame, p, &self.frames[frame].counts, offset);
+            pairs.extend(each.step_by(5).map(|pixel| (pixel.light, pixel.residual.powi(2))));
         }
         Noise::fit(pairs)
     }
@@ -51,10 +50,9 @@ impl Task<'_> {
         let offset = offset(model, x);
         let mut sum = 0.0;
         for (&frame, p) in self.which.iter().zip(predicted) {
-            let each = p.iter().zip(&self.frames[frame].counts).zip(&self.valid[frame]);
-            for ((p, d), _) in each.filter(|(_, used)| **used) {
+            for pixel in self.pixels.used(frame, p, &self.frames[frame].counts, offset) {
                 // Expected light, not found light: a variance that follows the frame would favour dark pixels.
-                sum += huber((d - p) / noise.variance(p - offset).sqrt()).0;
+                sum += huber(pixel.residual / noise.variance(pixel.light).sqrt()).0;
             }
         }
         let priors = model.parameters.iter().zip(x).zip(self.expected);
@@ -68,12 +66,7 @@ impl Task<'_> {
         model.linearise(self.frames, &self.which, x, |at, linear| {
             let frame = self.which[at];
             let residual = &self.frames[frame].counts - &linear.counts;
-            let mut variance = linear.counts.mapv(|p| noise.variance(p - offset));
-            variance.zip_mut_with(&self.valid[frame], |v, used| {
-                if !used {
-                    *v = f64::INFINITY;
-                }
-            });
+            let variance = self.pixels.variances(frame, &linear.counts, offset, noise);
             normal.add(residual.view(), variance.view(), &linear.columns);
         })?;
         for (n, p) in model.parameters.iter().enumerate() {

@@ -173,15 +173,18 @@ impl From<FocusMetric> for crate::holography::Metric {
     ffm calibrate bench --out calibration.toml --free crosstalk,distortion --fix gamma --device gpu --json\n  \
     ffm calibrate --plan experiment.toml --out bench       what to record, and how well it will tell\n\n\
     Names for --free and --fix: shift, axial, roll, magnification, tilt, illumination, fill_factor, range, gamma, crosstalk,\n\
-    aperture, modulator_aberration (of every layer that frames show), camera_aberration; gain, offset, blur, distortion, shear, aspect (of the\n\
-    camera). Free without being named: all but crosstalk, distortion, shear and aspect, and but tilt and defocus (Noll 4)\n\
-    where all frames of a layer have one distance, which cannot tell them from shift, axial and magnification.\n\
+    aperture, modulator_aberration (of every layer that frames show), camera_aberration; gain, offset, blur, distortion, shear,\n\
+    aspect (of the camera). Free without being named: all but crosstalk, distortion, shear and aspect, and but tilt and defocus\n\
+    (Noll 4) where all frames of a layer have one distance, which cannot tell them from shift, axial and magnification.\n\
     camera_aberration is estimated where the measurement has sets with a reference beam of role fit (as for ffm fields); its\n\
     Noll 2 to 4 only with camera.flat_reference = true in measurement.toml, for a reference may be tilted and curved.\n\n\
+    Where the folder has background frames their mean is subtracted first, and where it has flat frames, too, counts are divided\n\
+    by these.\n\n\
     Exit code 6: the twin does not meet the frames or fields, or frames are mirrored or out of order; nothing is written then.\n\n\
     JSON keys: file, name, estimates (array of key, value, sigma, unit, from; SI units), unclear (array of keys, advice), fit\n\
-    (frames, rms, chi_square, iterations, ssim_before, ssim_after), ssim_fitted, ssim_tested (frames, before,\n\
-    after), overlap_fitted, overlap_tested (of fields: sets, before, after; null without), seconds, device; with --plan: dir, frames, expected (as estimates), unclear, seconds, device.")]
+    (frames, rms, chi_square, iterations, ssim_before, ssim_after), corrected (backgrounds, flats, defects, unused_flats),\n\
+    ssim_fitted, ssim_tested (frames, before, after), overlap_fitted, overlap_tested (of fields: sets, before, after; null\n\
+    without), seconds, device; with --plan: dir, frames, expected (as estimates), unclear, seconds, device.")]
 pub(in crate::cli) struct Calibrate {
     /// Measurement folder
     #[arg(required_unless_present = "plan")]
@@ -221,6 +224,7 @@ pub(in crate::cli) struct Calibrate {
     everybody believes); [illumination] centre, waist; [camera] pixels, pitch, bits, full_well, read_noise, photons,\n\
     electrons, offset, electrons_per_count, blur, nonlinearity, uneven, and [camera.registration] matrix, offset, distortion;\n\
     [reference] amplitude, tilt, radius, step_error. The revealed truth is such a file, too, with every drawn number.\n\n\
+    Ctrl-C ends with the frames so far in a folder that can be used, and exit code 130.\n\n\
     JSON keys: dir, truth, frames, grid, saturated, response, seconds.")]
 pub(in crate::cli) struct Lab {
     /// Experiment file: the bench as it should be; without one: the embedded default experiment

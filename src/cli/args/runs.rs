@@ -54,8 +54,9 @@ pub(in crate::cli) struct Resume {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ffm eval runs/fashion\n  ffm eval runs/fashion --data mnist --json\n  \
     ffm eval runs/fashion --truth bench-truth.toml    the masks on the bench as it really is\n\n\
-    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.ffm, samples, data, bench (the file, or null), device,\n\
-    engine.")]
+    JSON keys: accuracy.ideal, accuracy.in_silico_deployed, accuracy.trained, accuracy.ffm (with ffm),\n\
+    wavelengths (where there are several: wavelength, data, phase_scale, ideal, in_silico_deployed, trained of each), method,\n\
+    samples, data, bench (the file, or null), device, engine.")]
 pub(in crate::cli) struct Eval {
     /// Run folder
     pub(in crate::cli) run: PathBuf,

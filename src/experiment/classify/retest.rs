@@ -4,7 +4,7 @@ use super::programs::Programs;
 use super::saved::finished;
 use crate::data::DataSet;
 use crate::engine::{Engine, Exposure, ImageSet, Program, SetId, State};
-use crate::experiment::{Experiment, RunError};
+use crate::experiment::{Experiment, RunError, WavelengthResult};
 use crate::io::RunDir;
 use crate::train::{self, Checkpoint, Evaluation, Method};
 
@@ -42,7 +42,7 @@ pub(super) fn deploy(
 }
 
 /// Accuracies of a finished run's masks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Retested {
     /// In-silico masks on the ideal system.
     pub ideal: f64,
@@ -50,7 +50,9 @@ pub struct Retested {
     pub in_silico_deployed: f64,
     /// The masks of the third stage on the twin.
     pub trained: f64,
-    /// Its method.
+    /// The same at each of several wavelengths.
+    pub wavelengths: Vec<WavelengthResult>,
+    /// Method of the third stage.
     pub method: Method,
     /// Test images.
     pub samples: usize,
@@ -127,7 +129,9 @@ fn tested(
             test_as_trained(engine, &ffm, (test, labels), experiment)?
         }
     };
+    let predictions = [&on_ideal, &deployed.evaluation, &on_twin].map(|e| &e.predictions[..]);
     Ok(Retested {
+        wavelengths: experiment.by_wavelength(labels, predictions, &programs.ideal),
         ideal: on_ideal.accuracy,
         in_silico_deployed: deployed.evaluation.accuracy,
         trained: on_twin.accuracy,
