@@ -134,7 +134,7 @@ fn sweeps_and_photon_transfer_come_first() {
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     write(
         "bench.toml",
-        "[optics]\npixels = 32\npitch = '60 um'\nlayers = 1\ndistance = '0.3 m'\n[imperfections]\npreset = 'none'",
+        "[optics]\npixels = 64\npitch = '40 um'\nlayers = 1\ndistance = '0.3 m'\n[imperfections]\npreset = 'none'",
     );
     write(
         "hidden.toml",

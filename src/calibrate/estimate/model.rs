@@ -8,7 +8,7 @@ use ndarray::Array2;
 
 use super::EstimateError;
 use super::parameters::{Knob, Parameter};
-use super::tangents::{MaskChange, transfer_change};
+use super::tangents::{MaskChange, transfer_change, turn};
 use crate::calibrate::predict::{self, Fine, FreeSpace, Sight, Stage, Way};
 use crate::calibrate::{Calibration, Registration};
 use crate::engine::{Engine, cpu};
@@ -199,12 +199,12 @@ impl Model {
             for (n, (p, &v)) in
                 self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer)
             {
-                // An upright mask is neither turned nor scaled.
-                let lies = stage.view().is_some() && matches!(p.knob, Knob::Roll | Knob::Magnification);
-                let mask = if lies { None } else { MaskChange::of(p, v, stage)? };
-                if let Some(mask) = mask {
-                    changes.masks.push((n, mask));
-                } else {
+                let mask = MaskChange::of(p, v, stage)?;
+                // A modulator that is scaled, and stays upright, is seen from elsewhere.
+                let both = p.knob == Knob::Magnification && stage.view().is_some();
+                let space = mask.is_none() || both;
+                changes.masks.extend(mask.map(|mask| (n, mask)));
+                if space {
                     let distance = if last { way.distance() } else { self.config.optics.distance.0 };
                     let change = transfer_change(p, v, parts, stage, distance)?;
                     changes.transfers.extend(change.map(|h| (n, h)));
@@ -230,13 +230,9 @@ impl Model {
             let step = p.scale;
             if let Some(view) = stage.view().filter(|_| way.layers.contains(&p.layer)) {
                 let moved = |d: f64| {
-                    let mut view = *view;
-                    match p.knob {
-                        Knob::Roll => view.roll += d,
-                        Knob::Magnification => view.magnification += d,
-                        _ => return None,
-                    }
-                    Some(sight.glancing(view))
+                    let mut turned = *view;
+                    turn(&mut turned, p.knob, d);
+                    (turned != *view).then(|| sight.glancing(turned))
                 };
                 // Speckles bend within the step that other differences are taken over.
                 let small = 0.25 * step;
@@ -342,7 +338,7 @@ impl Model {
         if tangents {
             columns = vec![Array2::zeros(intensity.raw_dim()); self.parameters.len()];
             for (n, t) in &flight.tangents {
-                columns[*n] = sight.change(fine, &sight.fine(t)) * scale;
+                columns[*n] += &(sight.change(fine, &sight.fine(t)) * scale);
             }
             for (n, [more, less], apart) in camera {
                 // Only what changes the smoothing needs it done again.

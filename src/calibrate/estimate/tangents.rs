@@ -7,7 +7,7 @@ use ndarray::Array2;
 use num_complex::Complex64;
 
 use super::parameters::{Knob, Light, Parameter};
-use crate::calibrate::predict::Stage;
+use crate::calibrate::predict::{Stage, View};
 use crate::engine::{Modulator, cpu};
 use crate::optics::{Field, Propagation, zernike};
 use crate::twin::{ConfigError, LayerParts};
@@ -20,6 +20,8 @@ pub(crate) enum MaskChange {
     Amplitude(Array2<f64>),
     /// Central difference of two responses, `2 step` apart, times the factor that both have.
     Response { more: Modulator, less: Modulator, step: f64 },
+    /// The same, of an upright modulator whose pixels come to lie elsewhere, and meet other light.
+    Moved { more: Modulator, less: Modulator, step: f64 },
 }
 
 impl MaskChange {
@@ -33,6 +35,11 @@ impl MaskChange {
         let map =
             |f: &dyn Fn(usize, usize) -> f64| Array2::from_shape_fn((grid.rows, grid.cols), |(r, c)| f(r, c));
         Ok(Some(match p.knob {
+            Knob::Roll | Knob::Magnification if stage.view().is_some() => {
+                let step = 0.5 * p.scale;
+                let at = |d: f64| stage.turned(p.layer, |view| turn(view, p.knob, d));
+                Self::Moved { more: at(step)?, less: at(-step)?, step }
+            }
             Knob::Zernike(j) => {
                 let radius = zernike::enclosing_radius(grid);
                 let place = |r: usize, c: usize| stage.place(r, c);
@@ -85,7 +92,21 @@ impl MaskChange {
                 }
                 d
             }
+            Self::Moved { more, less, step } => {
+                let mut d = cpu::mask(more, commands);
+                d.zip_mut_with(&cpu::mask(less, commands), |d, v| *d = (*d - *v) / (2.0 * step));
+                d
+            }
         }
+    }
+}
+
+/// Turns or scales a view a little.
+pub(crate) fn turn(view: &mut View, knob: Knob, by: f64) {
+    match knob {
+        Knob::Roll => view.roll += by,
+        Knob::Magnification => view.magnification += by,
+        _ => {}
     }
 }
 

@@ -12,6 +12,7 @@ use num_complex::Complex64;
 
 use super::{FreeSpace, Sight, View, Way, upright};
 use crate::calibrate::LayerErrors;
+use crate::engine::Modulator;
 use crate::measure::CameraSheet;
 use crate::optics::{Field, Grid, Propagation, effects};
 use crate::twin::{ConfigError, LayerParts, System};
@@ -71,6 +72,14 @@ impl<'a> Stage<'a> {
         self.view().map_or(at, |view| view.lies(at))
     }
 
+    /// The modulator of a layer while its view is changed.
+    pub(crate) fn turned(&self, layer: usize, change: impl Fn(&mut View)) -> Result<Modulator, ConfigError> {
+        let mut view = self.view().copied().unwrap_or(View::STRAIGHT);
+        change(&mut view);
+        let grid = self.system().grid();
+        self.system().modulator_at(layer, &|r, c| view.lies([grid.y(r), grid.x(c)]))
+    }
+
     /// What light meets on the way.
     pub(crate) fn layers(&self, way: &Way, space: &mut FreeSpace) -> Result<Vec<LayerParts>, ConfigError> {
         let padded = space.padded(self.system(), self.samples)?;
@@ -78,7 +87,7 @@ impl<'a> Stage<'a> {
             return way.parts(self.system(), padded);
         }
         let layer = way.layers[0];
-        let modulator = self.system().modulator_at(layer, &|r, c| self.place(r, c))?;
+        let modulator = self.turned(layer, |_| ())?;
         let axial = self.errors(layer).axial.map_or(0.0, |a| a.0);
         let [dy, dx] = self.pitch();
         let (mut h, _) = self.space(way.distance() + axial).transfer(padded, dy, dx)?;
