@@ -365,3 +365,7 @@ fn inverse_weights(shape: [usize; 2], order: i32) -> Array2<Complex64> {
     });
     Array2::from_shape_fn((shape[0], shape[1]), |(r, c)| (y[r] * x[c]).into())
 }
+
+#[cfg(test)]
+#[path = "bench_tests.rs"]
+mod tests;

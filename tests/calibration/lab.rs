@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ffm_twin::calibrate::{Calibration, Predictor};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Engine, State};
 use ffm_twin::lab::{Asked, Extent, LabError, Recorded, Truth, record};
@@ -125,6 +126,40 @@ fn signs_and_orders_are_those_of_the_twin() {
         eprintln!("{wrong}: {other:.4}");
         assert!(other < told - 0.004, "{wrong}: {other} {told}");
     }
+}
+
+/// So near that the first orders of the pixels reach the camera.
+#[test]
+fn a_near_camera_sees_the_higher_orders_that_the_twin_predicts() {
+    let text = "[optics]\npixels = 64\npitch = '40 um'\nlayers = 1\ndistance = '0.194 m'";
+    let system: SystemConfig = toml::from_str(text).unwrap();
+    let errors = "shift = ['12 um', '-7 um']\naxial = '2 mm'\nroll = '0.1 deg'\nmagnification = 1.001\nfill_factor = 0.9\n\
+                  modulator_aberration = { zernike = [[5, 0.3], [8, -0.3]] }";
+    let dir = tempfile::tempdir().unwrap();
+    let truth = format!("[imperfections.all]\n{errors}\n[illumination]\nwaist = '2.6 mm'\n[camera]\n{QUIET}");
+    let recorded = run(&system, &truth, ONE, dir.path(), None);
+    let seen = intensity(&recorded, 1);
+    let peak = seen.iter().copied().fold(0.0, f64::max);
+    let off = |aperture: f64| {
+        let light = "illumination = { centre = ['0 um', '0 um'], waist = ['2.6 mm', '2.6 mm'] }";
+        let imperfections =
+            toml::from_str(&format!("[all]\n{errors}\n{light}\naperture = {aperture}")).unwrap();
+        let calibration = Calibration { imperfections, ..Calibration::default() };
+        let engine = Box::new(CpuEngine::<f64>::new(1).unwrap());
+        let mut twin = Predictor::new(&recorded.measurement.config, &calibration, engine).unwrap();
+        let inside = twin.inside();
+        let predicted = twin.predict(&recorded.measurement, &[1]).unwrap().remove(0).intensity;
+        let known = inside.iter().filter(|used| **used).count();
+        assert!(known > 1000, "{known}");
+        let squares = predicted.iter().zip(&seen).zip(&inside).filter(|(_, used)| **used);
+        (squares.map(|((p, s), _)| (p - s).powi(2)).sum::<f64>() / known as f64).sqrt() / peak
+    };
+    // Without the aperture pixels are points, whose orders a twin does not know.
+    let (squares, points) = (off(0.9_f64.sqrt()), off(0.0));
+    println!(
+        "twin and laboratory differ by {squares:.5} of the peak, without the pixels' aperture by {points:.5}"
+    );
+    assert!(squares < 2e-3 && points > 1e-2, "{squares} {points}");
 }
 
 #[test]
