@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::EstimateError;
 use super::parameters::{Knob, Parameter};
@@ -195,20 +196,23 @@ impl Model {
         let mut all = Vec::new();
         for (k, (&layer, parts)) in way.layers.iter().zip(layers).enumerate() {
             let last = k + 1 == way.layers.len();
-            let mut changes = Changes::default();
-            for (n, (p, &v)) in
-                self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer)
-            {
+            let distance = if last { way.distance() } else { self.config.optics.distance.0 };
+            let one = |(n, (p, &v)): (usize, (&Parameter, &f64))| -> Result<_, EstimateError> {
                 let mask = MaskChange::of(p, v, stage)?;
                 // A modulator that is scaled, and stays upright, is seen from elsewhere.
-                let both = p.knob == Knob::Magnification && stage.view().is_some();
-                let space = mask.is_none() || both;
-                changes.masks.extend(mask.map(|mask| (n, mask)));
-                if space {
-                    let distance = if last { way.distance() } else { self.config.optics.distance.0 };
-                    let change = transfer_change(p, v, parts, stage, distance)?;
-                    changes.transfers.extend(change.map(|h| (n, h)));
+                let scaled = p.knob == Knob::Magnification && stage.view().is_some();
+                if mask.is_some() && !scaled {
+                    return Ok((n, mask, None));
                 }
+                Ok((n, mask, transfer_change(p, v, parts, stage, distance)?))
+            };
+            let own: Vec<_> =
+                self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer).collect();
+            let found: Vec<_> = own.into_par_iter().map(one).collect::<Result<_, _>>()?;
+            let mut changes = Changes::default();
+            for (n, mask, transfer) in found {
+                changes.masks.extend(mask.map(|mask| (n, mask)));
+                changes.transfers.extend(transfer.map(|h| (n, h)));
             }
             all.push(changes);
         }
@@ -275,7 +279,7 @@ impl Model {
         let mut flights: Vec<Flight> =
             frames.iter().map(|_| Flight { field: start.clone(), tangents: Vec::new() }).collect();
         for (k, parts) in layers.iter().enumerate() {
-            for (flight, frame) in flights.iter_mut().zip(frames) {
+            flights.par_iter_mut().zip(frames).for_each(|(flight, frame)| {
                 let commands = &frame.commands[k];
                 let mask = cpu::mask(&parts.modulator, commands);
                 flight.tangents.iter_mut().for_each(|(_, t)| *t *= &mask);
@@ -285,7 +289,7 @@ impl Model {
                 }
                 flight.field *= &mask;
                 flight.spread(stage);
-            }
+            });
             let mut fresh: Vec<Vec<(usize, Field)>> = flights.iter().map(|_| Vec::new()).collect();
             if let Some(changes) = changes.get(k).filter(|c| !c.transfers.is_empty()) {
                 let fields: Vec<Field> = flights.iter().map(|f| f.field.clone()).collect();
