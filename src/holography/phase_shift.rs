@@ -217,15 +217,26 @@ mod tests {
             let phase = |w: &[f64; 3]| Complex64::cis(w[0] * r as f64 + w[1] * c as f64 + w[2]);
             waves.iter().map(phase).sum::<Complex64>() / 8.0
         });
-        let degrees = [0.0, 82.0, 185.0, 260.0];
-        let frame = |d: &f64| rough.mapv(|u| (u + Complex64::cis(d.to_radians())).norm_sqr());
-        let found = unknown_steps(&degrees.iter().map(frame).collect::<Vec<_>>()).unwrap();
-        let off = |sign: f64| {
-            let each = found.steps.iter().zip(&degrees);
-            each.map(|(s, d)| steps::apart(sign * s, d.to_radians()).to_degrees().abs()).fold(0.0, f64::max)
-        };
-        // Cosine and sine are alike to 1 / sqrt(speckles): 360 grains, 3 degrees; three times that.
-        assert!(off(1.0).min(off(-1.0)) < 9.0, "{:?}", found.steps);
+        // Near four quarter turns the steps hardly show in what the frames have in common: there the start stays, in which
+        // cosine and sine are taken to be alike, as they are to 1 / sqrt(speckles), 3 degrees of 360 grains.
+        let cases: [(&[f64], f64); 4] = [
+            (&[0.0, 82.0, 185.0, 260.0], 4.0),
+            (&[0.0, 46.0, 101.0, 167.0], 0.1),
+            (&[0.0, 110.0, 230.0], 0.1),
+            (&[0.0, 72.0, 144.0, 216.0, 288.0], 0.1),
+        ];
+        for (degrees, tolerance) in cases {
+            let frame = |d: &f64| rough.mapv(|u| (u + Complex64::cis(d.to_radians())).norm_sqr());
+            let found = unknown_steps(&degrees.iter().map(frame).collect::<Vec<_>>()).unwrap();
+            let off = |sign: f64| {
+                let each = found.steps.iter().zip(degrees);
+                each.map(|(s, d)| steps::apart(sign * s, d.to_radians()).to_degrees().abs())
+                    .fold(0.0, f64::max)
+            };
+            let off = off(1.0).min(off(-1.0));
+            println!("{degrees:?}: {off:.3} degrees off");
+            assert!(off < tolerance, "{degrees:?}: {:?}", found.steps);
+        }
     }
 
     #[test]

@@ -148,23 +148,31 @@ fn less_mean(frames: &[Array2<f64>]) -> Result<Start, HolographyError> {
     Ok(start)
 }
 
-/// The steps at which every frame is best explained by fringes: least squares of a constant, the cosine and the sine.
+/// The steps at which every frame is best explained by fringes `F = 2 r U`: least squares of the cosine, the sine and the
+/// background, which is what an even reference and the field itself make, `r^2 + |F|^2 / (4 r^2)`. Taken to be even, the
+/// background of speckle, whose brightness goes with its fringes here and there, would turn the steps.
 fn by_fringes(frames: &[Array2<f64>], fringes: &Field) -> Vec<f64> {
-    let mut normal = [[0.0; 3]; 3];
+    let rows = |v: &Complex64| [1.0, v.re, v.im, v.norm_sqr()];
+    let mut normal = [[0.0; 4]; 4];
     for v in fringes {
-        let row = [1.0, v.re, v.im];
+        let row = rows(v);
         for (i, line) in normal.iter_mut().enumerate() {
             line.iter_mut().zip(row).for_each(|(n, r)| *n += row[i] * r);
         }
     }
+    // The background of a field of even brightness is even.
+    let inverse = inverse(&normal).or_else(|| {
+        let even = inverse(&std::array::from_fn::<_, 3, _>(|i| std::array::from_fn(|j| normal[i][j])))?;
+        Some(std::array::from_fn(|i| std::array::from_fn(|j| if i < 3 && j < 3 { even[i][j] } else { 0.0 })))
+    });
     // The fringes are not constant: their equations have been solved.
-    let Some(inverse) = inverse(&normal) else { return vec![0.0; frames.len()] };
+    let Some(inverse) = inverse else { return vec![0.0; frames.len()] };
     let angle = |frame: &Array2<f64>| {
-        let mut right = [0.0; 3];
+        let mut right = [0.0; 4];
         Zip::from(frame).and(fringes).for_each(|i, v| {
-            right = [right[0] + i, right[1] + i * v.re, right[2] + i * v.im];
+            right.iter_mut().zip(rows(v)).for_each(|(sum, r)| *sum += i * r);
         });
-        let part = |k: usize| (0..3).map(|j| inverse[k][j] * right[j]).sum::<f64>();
+        let part = |k: usize| (0..4).map(|j| inverse[k][j] * right[j]).sum::<f64>();
         part(2).atan2(part(1))
     };
     from_first(frames.iter().map(angle).collect())

@@ -1,6 +1,8 @@
 //! What is wrong with a set-up, estimated from its frames: the twin is fitted to them by robust non-linear least squares.
 
 mod error;
+mod flight;
+mod inclined;
 mod model;
 mod normal;
 mod parameters;
@@ -28,6 +30,9 @@ use model::{FrameData, Model};
 use parameters::{Knob, Parameter};
 use pixels::{Correction, Pixels};
 use search::{Found, Task};
+
+/// Rounds between a search and what happens within the pixels where it ends; each changes a hundredth of what the one before did.
+const ROUNDS: usize = 6;
 
 /// How well a twin meets frames.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,43 +114,38 @@ pub fn estimate(
     let few = spread(fit.len(), 4);
     let coarse: Vec<bool> = model.parameters.iter().map(|p| is_coarse(p.knob)).collect();
     let all = vec![true; model.parameters.len()];
-    let mut iterations = 0;
-    let mut found =
-        Found { x, noise: normal::Noise { dark: 1.0, slope: 0.0 }, iterations: 0, converged: false };
+    let noise = normal::Noise { dark: 1.0, slope: 0.0 };
+    let mut found = Found { x, noise, iterations: 0, converged: false, normal: None };
     let mut stages = vec![(few.clone(), coarse, 6)];
     if few.len() < fit.len() {
         stages.push((few, all.clone(), 10));
     }
-    stages.push((every.clone(), all.clone(), 25));
+    let task = |which, active, steps, rough| Task {
+        frames: &fit,
+        which,
+        pixels: &pixels,
+        active,
+        expected: &expected,
+        steps,
+        rough,
+    };
     for (which, active, steps) in stages {
-        let rough = if which.len() < fit.len() || active.contains(&false) { 1e-3 } else { 0.0 };
-        let task = Task { frames: &fit, which, pixels: &pixels, active, expected: &expected, steps, rough };
-        found = task.search(&mut model, found.x, news)?;
-        iterations += found.iterations;
+        found = task(which, active, steps, 1e-3).search(&mut model, found, news)?;
     }
+    let mut whole = task(every, all, 25, 0.0);
+    found = settle(&whole, &mut model, found, news)?;
 
     // 3. What cannot be told apart stays where it was expected, and the rest is fitted once more.
-    let mut task = Task {
-        frames: &fit,
-        which: every,
-        pixels: &pixels,
-        active: all,
-        expected: &expected,
-        steps: 10,
-        rough: 0.0,
-    };
-    let mut normal = task.normal(&mut model, &found.x, found.noise)?;
+    let mut normal = whole.normal_at(&mut model, &mut found)?;
     let (unclear, held) = report::unclear(&model, &normal);
     if !held.is_empty() {
         for &n in &held {
-            (task.active[n], found.x[n]) = (false, expected[n]);
+            (whole.active[n], found.x[n]) = (false, expected[n]);
         }
-        let again = task.search(&mut model, found.x, news)?;
-        iterations += again.iterations;
-        found = again;
-        normal = task.normal(&mut model, &found.x, found.noise)?;
+        whole.steps = 10;
+        found = settle(&whole, &mut model, found, news)?;
+        normal = whole.normal_at(&mut model, &mut found)?;
     }
-    found.iterations = iterations;
 
     // 4. How good it is.
     quality::check_order(m, &mut model, &fit, valid, &found.x)?;
@@ -163,6 +163,24 @@ pub fn estimate(
         corrected,
         base,
     })
+}
+
+/// Searches, with what happens within the pixels where the search begins, until that makes no difference any more.
+fn settle(
+    task: &Task<'_>,
+    model: &mut Model,
+    mut found: Found,
+    news: &mut dyn FnMut(&str),
+) -> Result<Found, EstimateError> {
+    for _ in 0..ROUNDS {
+        let before = found.x.clone();
+        model.incline(task.frames, &task.which, &before)?;
+        found = task.search(model, found, news)?;
+        if !found.converged || found.x == before {
+            return Ok(found);
+        }
+    }
+    Ok(Found { converged: false, ..found })
 }
 
 fn frames(m: &Measurement, role: Role) -> Result<Vec<FrameData>, EstimateError> {

@@ -1,20 +1,19 @@
-//! Frames as a function of the parameters, and their derivatives: tangent fields, carried exactly through the rest of the light
-//! path, which is linear.
+//! Frames as a function of the parameters, and their derivatives.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ndarray::Array2;
-use rayon::prelude::*;
 
 use super::EstimateError;
+use super::flight::Flight;
+use super::inclined::Inclined;
 use super::parameters::{Knob, Parameter};
-use super::tangents::{MaskChange, transfer_change, turn};
+use super::tangents::turn;
 use crate::calibrate::predict::{self, Fine, FreeSpace, Sight, Stage, Way};
 use crate::calibrate::{Calibration, Registration};
-use crate::engine::{Engine, cpu};
+use crate::engine::Engine;
 use crate::measure::{Measurement, MeasurementConfig};
-use crate::optics::{Field, Grid};
+use crate::optics::Grid;
 
 /// Fields of so many bytes are in flight together.
 const FLIGHT_BYTES: usize = 512 << 20;
@@ -27,7 +26,7 @@ pub(crate) struct FrameData {
     /// Counts.
     pub(crate) counts: Array2<f64>,
     /// Commands of the layers of its way.
-    commands: Vec<Array2<f32>>,
+    pub(super) commands: Vec<Array2<f32>>,
     pub(crate) way: Way,
 }
 
@@ -47,29 +46,14 @@ impl FrameData {
     }
 }
 
-/// Light and its derivatives on the way through the layers.
-struct Flight {
-    field: Field,
-    /// Number of the parameter, and the derivative by it.
-    tangents: Vec<(usize, Field)>,
-}
-
-impl Flight {
-    /// Light behind a modulator, on all samples.
-    fn spread(&mut self, stage: &Stage<'_>) {
-        let wide = |light: &mut Field| *light = stage.spread(std::mem::take(light));
-        wide(&mut self.field);
-        self.tangents.iter_mut().for_each(|(_, t)| wide(t));
-    }
-}
-
 /// The forward model.
 pub(crate) struct Model {
     pub(crate) config: MeasurementConfig,
     pub(crate) parameters: Vec<Parameter>,
     base: Calibration,
     grid: Grid,
-    space: FreeSpace,
+    pub(super) space: FreeSpace,
+    pub(super) inclined: Inclined,
 }
 
 /// A predicted frame and its derivatives by all parameters, camera pixels.
@@ -93,7 +77,14 @@ impl Model {
         for layer in 1..=config.optics.layers {
             base.imperfections.layer.insert(layer.to_string(), system.errors_of(layer));
         }
-        Ok(Self { config: config.clone(), parameters: Vec::new(), base, grid: *system.grid(), space })
+        Ok(Self {
+            config: config.clone(),
+            parameters: Vec::new(),
+            base,
+            grid: *system.grid(),
+            space,
+            inclined: Inclined::default(),
+        })
     }
 
     pub(crate) fn grid(&self) -> &Grid {
@@ -124,6 +115,33 @@ impl Model {
         let c = self.calibration(x);
         let layers = 1..=self.config.optics.layers;
         self.sight(&c, |_, _| ()).inside_all(layers.map(|l| c.imperfections.of(l)))
+    }
+
+    /// Finds what happens within the pixels at `x`; from then on it belongs to these frames, wherever they are evaluated. It is
+    /// some percent, costs as much as two frames, and hardly changes while a search comes to rest.
+    pub(crate) fn incline(
+        &mut self,
+        frames: &[FrameData],
+        which: &[usize],
+        x: &[f64],
+    ) -> Result<(), EstimateError> {
+        let system = predict::system(&self.config, &self.calibration(x))?;
+        for (way, members) in by_way(frames, which) {
+            let stage = Stage::new(&system, way, &self.config.camera)?;
+            let layers = stage.layers(way, &mut self.space)?;
+            let within = stage.within(way, &layers, &mut self.space)?;
+            let bytes = 2 * 16 * self.grid.len() * stage.samples().pow(2);
+            for group in members.chunks((FLIGHT_BYTES / bytes).clamp(1, 8)) {
+                let data: Vec<&FrameData> = group.iter().map(|&at| &frames[which[at]]).collect();
+                self.inclined.find(&mut self.space, &stage, (&layers, within.as_ref()), &data)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes that away again.
+    pub(crate) fn level(&mut self) {
+        self.inclined = Inclined::default();
     }
 
     /// Counts of frames.
@@ -160,12 +178,8 @@ impl Model {
         let calibration = self.calibration(x);
         let system = predict::system(&self.config, &calibration)?;
         let straight = self.sight(&calibration, |_, _| ());
-        let mut ways: BTreeMap<&Way, Vec<usize>> = BTreeMap::new();
-        for (at, &frame) in which.iter().enumerate() {
-            ways.entry(&frames[frame].way).or_default().push(at);
-        }
         let bytes = 16 * self.grid.len() * if tangents { self.parameters.len() + 2 } else { 2 };
-        for (way, members) in ways {
+        for (way, members) in by_way(frames, which) {
             let stage = Stage::new(&system, way, &self.config.camera)?;
             let sight = stage.sight(&straight);
             let layers = stage.layers(way, &mut self.space)?;
@@ -183,40 +197,6 @@ impl Model {
             }
         }
         Ok(())
-    }
-
-    /// Changes of every layer of a way by its parameters.
-    fn changes(
-        &self,
-        way: &Way,
-        layers: &[crate::twin::LayerParts],
-        stage: &Stage<'_>,
-        x: &[f64],
-    ) -> Result<Vec<Changes>, EstimateError> {
-        let mut all = Vec::new();
-        for (k, (&layer, parts)) in way.layers.iter().zip(layers).enumerate() {
-            let last = k + 1 == way.layers.len();
-            let distance = if last { way.distance() } else { self.config.optics.distance.0 };
-            let one = |(n, (p, &v)): (usize, (&Parameter, &f64))| -> Result<_, EstimateError> {
-                let mask = MaskChange::of(p, v, stage)?;
-                // A modulator that is scaled, and stays upright, is seen from elsewhere.
-                let scaled = p.knob == Knob::Magnification && stage.view().is_some();
-                if mask.is_some() && !scaled {
-                    return Ok((n, mask, None));
-                }
-                Ok((n, mask, transfer_change(p, v, parts, stage, distance)?))
-            };
-            let own: Vec<_> =
-                self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer).collect();
-            let found: Vec<_> = own.into_par_iter().map(one).collect::<Result<_, _>>()?;
-            let mut changes = Changes::default();
-            for (n, mask, transfer) in found {
-                changes.masks.extend(mask.map(|mask| (n, mask)));
-                changes.transfers.extend(transfer.map(|h| (n, h)));
-            }
-            all.push(changes);
-        }
-        Ok(all)
     }
 
     /// Views of the camera on either side of every parameter that moves it: number, the two views, distance between them.
@@ -267,61 +247,6 @@ impl Model {
         all
     }
 
-    /// Light and tangents of frames of one way.
-    fn fly(
-        &mut self,
-        layers: &[crate::twin::LayerParts],
-        changes: &[Changes],
-        frames: &[&FrameData],
-        stage: &Stage<'_>,
-    ) -> Result<Vec<Flight>, EstimateError> {
-        let start = predict::plane(stage.system());
-        let mut flights: Vec<Flight> =
-            frames.iter().map(|_| Flight { field: start.clone(), tangents: Vec::new() }).collect();
-        for (k, parts) in layers.iter().enumerate() {
-            flights.par_iter_mut().zip(frames).for_each(|(flight, frame)| {
-                let commands = &frame.commands[k];
-                let mask = cpu::mask(&parts.modulator, commands);
-                flight.tangents.iter_mut().for_each(|(_, t)| *t *= &mask);
-                for (n, change) in changes.get(k).map_or(&[][..], |c| &c.masks) {
-                    let d = change.apply(&mask, &parts.modulator, commands) * &flight.field;
-                    flight.tangents.push((*n, d));
-                }
-                flight.field *= &mask;
-                flight.spread(stage);
-            });
-            let mut fresh: Vec<Vec<(usize, Field)>> = flights.iter().map(|_| Vec::new()).collect();
-            if let Some(changes) = changes.get(k).filter(|c| !c.transfers.is_empty()) {
-                let fields: Vec<Field> = flights.iter().map(|f| f.field.clone()).collect();
-                for (n, h) in &changes.transfers {
-                    let carried = self.space.carry(&fields, h)?;
-                    fresh.iter_mut().zip(carried).for_each(|(list, field)| list.push((*n, field)));
-                }
-            }
-            let mut all = Vec::new();
-            let mut numbers = Vec::new();
-            for flight in flights.drain(..) {
-                all.push(flight.field);
-                numbers.push(flight.tangents.iter().map(|(n, _)| *n).collect::<Vec<_>>());
-                all.extend(flight.tangents.into_iter().map(|(_, t)| t));
-            }
-            let mut carried = self.space.carry(&all, &parts.transfer)?.into_iter();
-            for (numbers, fresh) in numbers.into_iter().zip(fresh) {
-                let Some(field) = carried.next() else { break };
-                let mut tangents: Vec<_> = numbers.into_iter().zip(carried.by_ref()).collect();
-                tangents.extend(fresh);
-                flights.push(Flight { field, tangents });
-            }
-            if let Some(after) = &parts.after {
-                for flight in &mut flights {
-                    flight.field *= after.as_ref();
-                    flight.tangents.iter_mut().for_each(|(_, t)| *t *= after.as_ref());
-                }
-            }
-        }
-        Ok(flights)
-    }
-
     /// What the camera makes of the light of one frame.
     #[expect(clippy::too_many_arguments, reason = "everything that a camera's counts depend on")]
     fn seen(
@@ -364,11 +289,13 @@ impl Model {
     }
 }
 
-/// Changes of one layer, each with the number of its parameter.
-#[derive(Default)]
-struct Changes {
-    masks: Vec<(usize, MaskChange)>,
-    transfers: Vec<(usize, Arc<Field>)>,
+/// Places in `which` of the frames of each way.
+fn by_way<'a>(frames: &'a [FrameData], which: &[usize]) -> BTreeMap<&'a Way, Vec<usize>> {
+    let mut ways: BTreeMap<&Way, Vec<usize>> = BTreeMap::new();
+    for (at, &frame) in which.iter().enumerate() {
+        ways.entry(&frames[frame].way).or_default().push(at);
+    }
+    ways
 }
 
 #[cfg(test)]

@@ -114,21 +114,23 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
     let x = &found.x;
     let dark = offset(&model, x);
     let inside = model.inside(x);
-    let mut compare = |frames: &[FrameData]| -> Result<Similarity, EstimateError> {
-        let every: Vec<usize> = (0..frames.len()).collect();
-        let after = model.evaluate(frames, &every, x)?;
-        let after = quality::similarity(&after, (dark, dark), frames, &inside)?;
-        let parameters = std::mem::take(&mut model.parameters);
-        let nominal = model.evaluate(frames, &every, &[])?;
+    let every = |frames: &[FrameData]| (0..frames.len()).collect::<Vec<usize>>();
+    model.incline(&test, &every(&test), x)?;
+    let predicted = [&fit, &test].map(|frames| model.evaluate(frames, &every(frames), x));
+    let [predicted, unseen] = predicted;
+    let (predicted, unseen) = (predicted?, unseen?);
+    let parameters = std::mem::take(&mut model.parameters);
+    model.level();
+    let mut compare = |frames: &[FrameData], after: &[Array2<f64>]| -> Result<Similarity, EstimateError> {
+        let after = quality::similarity(after, (dark, dark), frames, &inside)?;
+        let nominal = model.evaluate(frames, &every(frames), &[])?;
         let nominal_dark = base.response.map_or(0.0, |r| r.offset);
         let before = quality::similarity(&nominal, (nominal_dark, dark), frames, &inside)?;
-        model.parameters = parameters;
         Ok(Similarity { frames: frames.len(), before, after })
     };
-    let fitted = compare(&fit)?;
-    let tested = if test.is_empty() { None } else { Some(compare(&test)?) };
-    let every: Vec<usize> = (0..fit.len()).collect();
-    let predicted = model.evaluate(&fit, &every, x)?;
+    let fitted = compare(&fit, &predicted)?;
+    let tested = if test.is_empty() { None } else { Some(compare(&test, &unseen)?) };
+    model.parameters = parameters;
     let (rms, chi_square) = quality::residuals(&predicted, dark, &fit, &pixels);
     let alike = fitted.after.is_finite() && (fitted.after > 0.6 || chi_square < 4.0);
     // Frames may look alike and still be met so badly that every number and every uncertainty is wrong.

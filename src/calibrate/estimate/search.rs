@@ -18,6 +18,8 @@ pub(crate) struct Found {
     pub(crate) noise: Noise,
     pub(crate) iterations: usize,
     pub(crate) converged: bool,
+    /// The normal equations there, where they have been made.
+    pub(crate) normal: Option<Normal>,
 }
 
 /// What a search looks at.
@@ -75,13 +77,19 @@ impl Task<'_> {
         Ok(normal)
     }
 
-    /// Goes on from `x` until nothing is gained.
+    /// Those where a search has ended.
+    pub(crate) fn normal_at(&self, model: &mut Model, found: &mut Found) -> Result<Normal, EstimateError> {
+        found.normal.take().map_or_else(|| self.normal(model, &found.x, found.noise), Ok)
+    }
+
+    /// Goes on from where a search stands until nothing is gained.
     pub(crate) fn search(
         &self,
         model: &mut Model,
-        mut x: Vec<f64>,
+        from: Found,
         news: &mut dyn FnMut(&str),
     ) -> Result<Found, EstimateError> {
+        let mut x = from.x;
         let mut predicted = model.evaluate(self.frames, &self.which, &x)?;
         let mut noise = self.noise(&predicted, offset(model, &x));
         let mut damping = 1e-3;
@@ -89,7 +97,8 @@ impl Task<'_> {
         let mut iterations = 0;
         while iterations < self.steps && !converged {
             iterations += 1;
-            let mut normal = self.normal(model, &x, noise)?;
+            let whole = self.normal(model, &x, noise)?;
+            let mut normal = whole.clone();
             // A number at the end of its range that would go on has nowhere to go; the others are to find their best place beside it.
             let free = |n: usize| {
                 let [low, high] = model.parameters[n].limits;
@@ -105,8 +114,8 @@ impl Task<'_> {
             let before = self.loss(model, &predicted, &x, noise);
             let left = 0.5 * normal.gradient.dot(&normal.step(&eigen, 0.0));
             if left < ENOUGH + self.rough * before {
-                converged = true;
-                break;
+                let iterations = from.iterations + iterations;
+                return Ok(Found { x, noise, iterations, converged: true, normal: Some(whole) });
             }
             // Ever shorter steps, ever closer to the steepest descent, until one helps.
             converged = true;
@@ -136,7 +145,7 @@ impl Task<'_> {
                 noise.dark.sqrt()
             ));
         }
-        Ok(Found { x, noise, iterations, converged })
+        Ok(Found { x, noise, iterations: from.iterations + iterations, converged, normal: None })
     }
 }
 

@@ -5,6 +5,7 @@ mod path;
 mod sight;
 mod stage;
 mod upright;
+mod within;
 
 use std::collections::BTreeMap;
 use std::f32::consts::TAU;
@@ -23,6 +24,7 @@ pub(crate) use sight::{Fine, Sight};
 pub(crate) use stage::Stage;
 pub(crate) use upright::View;
 use upright::upright;
+pub(crate) use within::Within;
 
 /// Why a frame cannot be predicted.
 #[derive(Debug, thiserror::Error)]
@@ -129,17 +131,14 @@ impl Predictor {
             let stage = Stage::new(&bare, &way, &self.camera)?;
             let sight = stage.sight(&self.sight);
             let layers = stage.layers(&way, &mut self.space)?;
+            let within = stage.within(&way, &layers, &mut self.space)?;
             for group in members.chunks(8) {
                 let mut fields = vec![plane(&self.system); group.len()];
                 for (&layer, parts) in way.layers.iter().zip(&layers) {
                     for (field, &at) in fields.iter_mut().zip(group) {
                         *field *= &cpu::mask(&parts.modulator, &commands(m, numbers[at], layer)?);
                     }
-                    fields = fields.into_iter().map(|field| stage.spread(field)).collect();
-                    fields = self.space.carry(&fields, &parts.transfer)?;
-                    if let Some(after) = &parts.after {
-                        fields.iter_mut().for_each(|field| *field *= after.as_ref());
-                    }
+                    fields = stage.carry(&mut self.space, fields, parts, within.as_ref())?;
                 }
                 for (field, &at) in fields.iter().zip(group) {
                     see(at, &sight, &sight.fine(field));

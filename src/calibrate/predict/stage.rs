@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use num_complex::Complex64;
 
+use super::within::{self, Within};
 use super::{FreeSpace, Sight, View, Way, upright};
 use crate::calibrate::LayerErrors;
-use crate::engine::Modulator;
+use crate::engine::{EngineError, Modulator};
 use crate::measure::CameraSheet;
 use crate::optics::{Field, Grid, Propagation, effects};
 use crate::twin::{ConfigError, LayerParts, System};
@@ -33,8 +34,7 @@ impl<'a> Stage<'a> {
         let upright = upright(system, way)?;
         let mut stage = Self { base: system, upright, samples: 1 };
         // Points have no orders that fade, and what a next layer makes of light within its pixels is no twin's matter.
-        let lone =
-            |s: &Self| s.upright.is_some() && s.errors(way.layers[0]).aperture.is_some_and(|a| a > 0.0);
+        let lone = |s: &Self| s.upright.is_some() && s.aperture(way.layers[0]).is_some();
         if lone(&stage) {
             stage.samples = samples(stage.system(), way, camera);
         }
@@ -88,11 +88,102 @@ impl<'a> Stage<'a> {
         }
         let layer = way.layers[0];
         let modulator = self.turned(layer, |_| ())?;
-        let axial = self.errors(layer).axial.map_or(0.0, |a| a.0);
-        let [dy, dx] = self.pitch();
-        let (mut h, _) = self.space(way.distance() + axial).transfer(padded, dy, dx)?;
-        self.spoil(layer, &mut h)?;
+        let mut h = self.moved(way, padded)?;
+        self.open(layer, &mut h);
         Ok(vec![LayerParts { modulator, transfer: Arc::new(h), after: None }])
+    }
+
+    /// What happens within the pixels of the modulator, where it is upright and they are no points; `layers` are those of the way.
+    pub(crate) fn within(
+        &self,
+        way: &Way,
+        layers: &[LayerParts],
+        space: &mut FreeSpace,
+    ) -> Result<Option<Within>, ConfigError> {
+        let (Some((system, view)), [parts]) = (&self.upright, layers) else { return Ok(None) };
+        let (layer, modulator) = (way.layers[0], &parts.modulator);
+        let Some(side) = self.aperture(layer) else { return Ok(None) };
+        let h = self.moved(way, space.padded(system, self.samples)?)?;
+        let size = [side, self.samples as f64];
+        let slopes = modulator.factor.as_ref().map(|factor| {
+            let [x, y] = within::slopes(system, layer, view, factor)?;
+            let along = |slope, k| (slope, Arc::new(within::moment(&h, size, k)));
+            Ok::<_, ConfigError>([along(x, 0), along(y, 1)])
+        });
+        let leak = Complex64::from(modulator.leak);
+        let gaps = (modulator.leak != 0.0).then(|| {
+            let light = match &modulator.factor {
+                Some(factor) => factor.mapv(|v| v * leak),
+                None => Field::from_elem((system.grid().rows, system.grid().cols), leak),
+            };
+            (light, Arc::new(within::frame(&h, size)))
+        });
+        let found = Within { slopes: slopes.transpose()?, gaps };
+        Ok((found.slopes.is_some() || found.gaps.is_some()).then_some(found))
+    }
+
+    /// Free space behind the last layer of a way, without the aperture of pixels.
+    fn moved(&self, way: &Way, padded: [usize; 2]) -> Result<Field, ConfigError> {
+        let [dy, dx] = self.pitch();
+        let (mut h, _) = self.space(self.hop(way)).transfer(padded, dy, dx)?;
+        self.misplace(way.layers[0], &mut h)?;
+        Ok(h)
+    }
+
+    /// Light behind a modulator through the space behind it, to what follows on it.
+    pub(crate) fn carry(
+        &self,
+        space: &mut FreeSpace,
+        fields: Vec<Field>,
+        parts: &LayerParts,
+        within: Option<&Within>,
+    ) -> Result<Vec<Field>, EngineError> {
+        let beside = within.map(|w| self.beside(space, &fields, w)).transpose()?;
+        let wide: Vec<_> = fields.into_iter().map(|field| self.spread(field)).collect();
+        let mut carried = space.carry(&wide, &parts.transfer)?;
+        if let Some(beside) = beside {
+            carried.iter_mut().zip(&beside).for_each(|(field, more)| *field += more);
+        }
+        if let Some(after) = &parts.after {
+            carried.iter_mut().for_each(|field| *field *= after.as_ref());
+        }
+        Ok(carried)
+    }
+
+    /// What happens within the pixels, added to light that leaves a modulator, behind the space that follows.
+    pub(crate) fn beside(
+        &self,
+        space: &mut FreeSpace,
+        fields: &[Field],
+        within: &Within,
+    ) -> Result<Vec<Field>, EngineError> {
+        let mut all: Option<Vec<Field>> = None;
+        for (slope, moment) in within.slopes.iter().flatten() {
+            let sloped: Vec<_> = fields.iter().map(|field| self.spread(field * slope)).collect();
+            let more = space.carry(&sloped, moment)?;
+            match &mut all {
+                Some(all) => all.iter_mut().zip(&more).for_each(|(field, more)| *field += more),
+                None => all = Some(more),
+            }
+        }
+        let Some((light, frame)) = &within.gaps else { return Ok(all.unwrap_or_default()) };
+        let gaps = space.carry(&[self.spread(light.clone())], frame)?.remove(0);
+        Ok(match all {
+            Some(all) => all.into_iter().map(|field| field + &gaps).collect(),
+            None => vec![gaps; fields.len()],
+        })
+    }
+
+    /// Free space behind the last layer of a way, metres.
+    fn hop(&self, way: &Way) -> f64 {
+        let axial = way.layers.last().and_then(|&layer| self.errors(layer).axial);
+        way.distance() + axial.map_or(0.0, |a| a.0)
+    }
+
+    /// The phase factor that a plane wave gains there.
+    pub(crate) fn plane_phase(&self, way: &Way) -> Complex64 {
+        let space = self.space(self.hop(way));
+        Complex64::cis(std::f64::consts::TAU * (space.distance * space.index / space.wavelength).fract())
     }
 
     /// Free space of `distance` metres.
@@ -109,17 +200,31 @@ impl<'a> Stage<'a> {
 
     /// Puts the shift, the aperture and the aberration of the pupil of a layer on a transfer function.
     pub(crate) fn spoil(&self, layer: usize, h: &mut Field) -> Result<(), ConfigError> {
+        self.misplace(layer, h)?;
+        self.open(layer, h);
+        Ok(())
+    }
+
+    fn misplace(&self, layer: usize, h: &mut Field) -> Result<(), ConfigError> {
         let ([dy, dx], e) = (self.pitch(), self.errors(layer));
         if let Some([x, y]) = e.shift {
             effects::shift(h, dy, dx, x.0, y.0);
-        }
-        if let Some(side) = e.aperture.filter(|a| *a != 0.0) {
-            effects::pixel_aperture(h, side * self.samples as f64);
         }
         if let Some(a) = &e.pupil_aberration {
             effects::pupil_aberration(h, dy, dx, &a.zernike)?;
         }
         Ok(())
+    }
+
+    fn open(&self, layer: usize, h: &mut Field) {
+        if let Some(side) = self.aperture(layer) {
+            effects::pixel_aperture(h, side * self.samples as f64);
+        }
+    }
+
+    /// Side of a pixel that is no point, pitches.
+    fn aperture(&self, layer: usize) -> Option<f64> {
+        self.errors(layer).aperture.filter(|a| *a != 0.0)
     }
 
     /// Distance of the samples along y and x, metres.

@@ -121,8 +121,9 @@ mod tests {
         let mut space = FreeSpace::new(system, Box::new(CpuEngine::<f64>::new(1).unwrap())).unwrap();
         let way = Way::of(m, 1).unwrap();
         let padded = space.padded(system, 1).unwrap();
-        let layers = stage.map_or_else(|| way.parts(system, padded), |s| s.layers(&way, &mut space));
-        let parts = layers.unwrap().remove(0);
+        let layers =
+            stage.map_or_else(|| way.parts(system, padded).unwrap(), |s| s.layers(&way, &mut space).unwrap());
+        let parts = &layers[0];
         let field = plane(system) * cpu::mask(&parts.modulator, &pattern);
         let field = space.carry(&[field], &parts.transfer).unwrap().remove(0);
         let straight = Sight::new(system.grid(), &m.config.camera, Registration::default(), 0.1);
