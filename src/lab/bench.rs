@@ -9,6 +9,7 @@ use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Axis};
 use num_complex::Complex64;
 
+use super::camera::TAPS;
 use super::error::{LabError, wrong};
 use super::fft::Convolver;
 use super::mask::FineMask;
@@ -93,7 +94,7 @@ impl Bench {
                 moved[k] += shift[k].abs();
             }
         }
-        let points = |metres: f64, k: usize| (metres / pitch[k]).ceil() as usize + fine + 4;
+        let points = |metres: f64, k: usize| (metres / pitch[k]).ceil() as usize + fine + TAPS / 2 + 2;
         let reach: [usize; 2] = [0, 1].map(|k| points(lit[k] + moved[k], k));
         let look: [usize; 2] = [0, 1].map(|k| points(view[k] + moved[k], k).max(reach[k]));
         let shape = [0, 1].map(|k| next_fast_length(2 * (reach[k] + look[k])));

@@ -8,6 +8,7 @@ use rand_distr::{Distribution, Normal, Poisson};
 
 use super::bench::Plane;
 use super::truth::LabCamera;
+use crate::optics::effects::sinc;
 
 /// Nodes and weights of Gauss-Legendre quadrature with five points over a pixel of side 1: exact for polynomials of degree 9, and
 /// to 1e-4 for a fringe of one period over the pixel.
@@ -18,8 +19,8 @@ const NODES: [(f64, f64); 5] = [
     (0.269_234_655_052_841_55, 0.239_314_335_249_683_24),
     (0.453_089_922_969_332, 0.118_463_442_528_094_54),
 ];
-/// Points of the interpolating polynomial along an axis.
-const TAPS: usize = 6;
+/// Points along an axis from which a place between them is interpolated.
+pub(super) const TAPS: usize = 20;
 
 /// A camera of a resolved truth.
 pub(super) struct Sensor {
@@ -110,52 +111,64 @@ impl Sensor {
     }
 }
 
-/// The polynomial of degree 5 through the six nearest points along each axis; 0 outside the plane.
+/// The interpolation of [`weights`] along each axis; 0 outside the plane.
 fn interpolate(light: &Plane<f64>, at: [f64; 2]) -> f64 {
     let index = [0, 1].map(|k| {
         let n = light.values.len_of(Axis(k));
         (at[k] - light.offset[k]) / light.pitch[k] + (n / 2) as f64
     });
-    let first = index.map(|u| u.floor() as isize - 2);
+    let first = index.map(|u| u.floor() as isize - (TAPS / 2 - 1) as isize);
     let inside = |k: usize| first[k] >= 0 && first[k] as usize + TAPS <= light.values.len_of(Axis(k));
     if !(inside(0) && inside(1)) {
         return 0.0;
     }
-    let [wy, wx] = [0, 1].map(|k| lagrange(index[k] - first[k] as f64));
+    let [wy, wx] = [0, 1].map(|k| weights(index[k] - first[k] as f64));
     let (r0, c0) = (first[0] as usize, first[1] as usize);
     let line = |r: usize| wx.iter().enumerate().map(|(c, w)| w * light.values[[r, c0 + c]]).sum::<f64>();
     wy.iter().enumerate().map(|(r, w)| w * line(r0 + r)).sum()
 }
 
-/// Weights of the points `0..6` of Lagrange's polynomial at `u`.
-fn lagrange(u: f64) -> [f64; TAPS] {
-    std::array::from_fn(|k| {
-        let others = (0..TAPS).filter(|&j| j != k);
-        others.map(|j| (u - j as f64) / (k as f64 - j as f64)).product()
-    })
+/// Weights of the points `0..TAPS` at `u` near their middle: `sinc(t) (1 - t^2 / h^2)^3` at the distance `t`, with half their
+/// number `h`, sum 1. Errors are below 1e-4 up to a quarter of a cycle from point to point, and 2e-4 at three tenths.
+fn weights(u: f64) -> [f64; TAPS] {
+    let half = 0.5 * TAPS as f64;
+    let raw: [f64; TAPS] = std::array::from_fn(|k| {
+        let t = u - k as f64;
+        sinc(t) * (1.0 - (t / half).powi(2)).max(0.0).powi(3)
+    });
+    let total: f64 = raw.iter().sum();
+    raw.map(|w| w / total)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::TAU;
+
     use super::*;
     use crate::calibrate::Registration;
 
     #[test]
     fn a_pixel_averages_over_its_area_where_it_looks() {
-        // A quadratic: mean over a pixel of side d about p is p^2 + d^2 / 12.
+        // A fringe, four fifths of a period over a pixel: its mean is that at the middle times a sinc for each side of the pixel.
         let pitch = [1e-6, 2e-6];
         let mut light = Plane { values: Array2::zeros((80, 80)), pitch, offset: [3e-7, -5e-7] };
-        let value = |[y, x]: [f64; 2]| 1e10 * (2.0 * y * y + x * x) + 1e4 * x + 1.0;
-        light.values = Array2::from_shape_fn((80, 80), |(r, c)| value(light.at(r, c)));
+        let f = [0.2 / pitch[0], 0.1 / pitch[1]];
+        let periods = |[y, x]: [f64; 2]| f[0] * y + f[1] * x;
+        let value = |at: [f64; 2], contrast: f64| 2.0 + contrast * (TAU * periods(at)).cos();
+        light.values = Array2::from_shape_fn((80, 80), |(r, c)| value(light.at(r, c), 1.0));
         let registration =
             Registration { matrix: [[1.0, 0.02], [-0.02, 1.0]], offset: [1.3e-6, -2.1e-6], distortion: 0.0 };
         let sheet = LabCamera { registration, ..LabCamera::default() };
         let sensor = Sensor::new(&sheet, [6, 8], [4e-6, 5e-6], 1);
         let image = sensor.collect(&light);
-        let p = registration.map([4e-6, -2.0 * 5e-6]);
-        let spread = |a: f64, b: f64| ((a * 4e-6).powi(2) + (b * 5e-6).powi(2)) / 12.0;
-        let expected = value(p) + 1e10 * (2.0 * spread(1.0, 0.02) + spread(-0.02, 1.0));
-        assert!((image[[4, 2]] - expected).abs() < 1e-9 * expected, "{} {expected}", image[[4, 2]]);
+        for (r, c) in [(4, 2), (0, 0), (5, 7), (3, 4)] {
+            let place = |r: f64, c: f64| registration.map([(r - 3.0) * 4e-6, (c - 4.0) * 5e-6]);
+            let (r, c) = (r as f64, c as f64);
+            let side = |a: [f64; 2], b: [f64; 2]| sinc(periods(a) - periods(b));
+            let contrast = side(place(r + 1.0, c), place(r, c)) * side(place(r, c + 1.0), place(r, c));
+            let (found, expected) = (image[[r as usize, c as usize]], value(place(r, c), contrast));
+            assert!((found - expected).abs() < 1e-4, "{r} {c}: {found} {expected}");
+        }
     }
 
     #[test]
