@@ -115,7 +115,7 @@ pub fn estimate(
     let coarse: Vec<bool> = model.parameters.iter().map(|p| is_coarse(p.knob)).collect();
     let all = vec![true; model.parameters.len()];
     let noise = normal::Noise { dark: 1.0, slope: 0.0 };
-    let mut found = Found { x, noise, iterations: 0, converged: false, normal: None };
+    let mut found = Found { x, noise, iterations: 0, converged: false, began: 0.0, normal: None };
     let mut stages = vec![(few.clone(), coarse, 6)];
     if few.len() < fit.len() {
         stages.push((few, all.clone(), 10));
@@ -173,10 +173,10 @@ fn settle(
     news: &mut dyn FnMut(&str),
 ) -> Result<Found, EstimateError> {
     for _ in 0..ROUNDS {
-        let before = found.x.clone();
-        model.incline(task.frames, &task.which, &before)?;
+        model.incline(task.frames, &task.which, &found.x)?;
         found = task.search(model, found, news)?;
-        if !found.converged || found.x == before {
+        // The next round would have a hundredth of the way to go, and less than a hundredth to gain.
+        if !found.converged || found.began < 100.0 * search::ENOUGH {
             return Ok(found);
         }
     }

@@ -9,7 +9,7 @@ use super::pixels::Pixels;
 
 /// A search ends when so much of the loss is left to be gained: with one unit of it every number would still be some standard
 /// deviations away.
-const ENOUGH: f64 = 0.05;
+pub(super) const ENOUGH: f64 = 0.05;
 
 /// Where a search stands.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Found {
     pub(crate) noise: Noise,
     pub(crate) iterations: usize,
     pub(crate) converged: bool,
+    /// What there was to be gained where it began.
+    pub(crate) began: f64,
     /// The normal equations there, where they have been made.
     pub(crate) normal: Option<Normal>,
 }
@@ -95,6 +97,7 @@ impl Task<'_> {
         let mut damping = 1e-3;
         let mut converged = false;
         let mut iterations = 0;
+        let mut began = 0.0;
         while iterations < self.steps && !converged {
             iterations += 1;
             let whole = self.normal(model, &x, noise)?;
@@ -113,9 +116,12 @@ impl Task<'_> {
             let eigen = normal.eigen();
             let before = self.loss(model, &predicted, &x, noise);
             let left = 0.5 * normal.gradient.dot(&normal.step(&eigen, 0.0));
+            if iterations == 1 {
+                began = left;
+            }
             if left < ENOUGH + self.rough * before {
                 let iterations = from.iterations + iterations;
-                return Ok(Found { x, noise, iterations, converged: true, normal: Some(whole) });
+                return Ok(Found { x, noise, iterations, converged: true, began, normal: Some(whole) });
             }
             // Ever shorter steps, ever closer to the steepest descent, until one helps.
             converged = true;
@@ -145,7 +151,7 @@ impl Task<'_> {
                 noise.dark.sqrt()
             ));
         }
-        Ok(Found { x, noise, iterations: from.iterations + iterations, converged, normal: None })
+        Ok(Found { x, noise, iterations: from.iterations + iterations, converged, began, normal: None })
     }
 }
 

@@ -6,6 +6,7 @@
 //! 3. Every camera pixel reads the result where [`Registration::map`] and the [`View`] say that it looks (windowed sinc again).
 
 use std::f64::consts::{PI, TAU};
+use std::sync::OnceLock;
 
 use ndarray::{Array2, Axis, Zip};
 use num_complex::{Complex32, Complex64};
@@ -55,6 +56,17 @@ pub(crate) struct Sight {
     halves: Vec<f32>,
     /// Weights of the `2 NEAR` pixels around a place, for `TABLE + 1` places.
     table: Vec<[f32; 2 * NEAR]>,
+    /// What every camera pixel reads, row-major; made when it is needed.
+    spots: OnceLock<Vec<Spot>>,
+}
+
+/// Where a camera pixel reads the smoothed intensity.
+#[derive(Clone, Debug)]
+struct Spot {
+    /// The first of the pixels that it reads; none where it looks outside.
+    first: Option<u32>,
+    /// Their weights along y and x.
+    weights: [[f32; 2 * NEAR]; 2],
 }
 
 impl Sight {
@@ -70,13 +82,14 @@ impl Sight {
             kernels: [Vec::new(), Vec::new()],
             halves: halves(),
             table: (0..=TABLE).map(|k| near(k as f64 / TABLE as f64)).collect(),
+            spots: OnceLock::new(),
         };
         sight.looking(View::STRAIGHT)
     }
 
     /// The same camera looking at light with so many samples along each of the grid's.
     pub(crate) fn sampled(&self, samples: usize) -> Self {
-        let mut sight = self.clone();
+        let mut sight = self.bare();
         let Grid { rows, cols, dy, dx } = self.grid;
         let s = samples as f64;
         sight.grid = Grid { rows: rows * samples, cols: cols * samples, dy: dy / s, dx: dx / s };
@@ -92,13 +105,24 @@ impl Sight {
             let width = self.pitch[k] * m[0][k].hypot(m[1][k]) / view.magnification / half[k];
             smoothing(width, self.variance * width * width)
         };
-        Self { view, kernels: [kernel(0), kernel(1)], ..self.clone() }
+        Self { view, kernels: [kernel(0), kernel(1)], ..self.bare() }
     }
 
     /// The same, with the smoothing that there is: for small changes of the view, which move what a pixel sees by many times
     /// what they change its size.
     pub(crate) fn glancing(&self, view: View) -> Self {
-        Self { view, ..self.clone() }
+        Self { view, ..self.bare() }
+    }
+
+    /// A copy that has not found its spots yet.
+    fn bare(&self) -> Self {
+        Self {
+            spots: OnceLock::new(),
+            kernels: self.kernels.clone(),
+            halves: self.halves.clone(),
+            table: self.table.clone(),
+            ..*self
+        }
     }
 
     /// Where a camera pixel looks in the last plane, metres from the axis along y and x.
@@ -146,10 +170,13 @@ impl Sight {
             for (v, u) in row[REACH..].iter_mut().zip(from) {
                 *v = Complex32::new(u.re as f32, u.im as f32);
             }
-            for c in 0..cols {
-                to[2 * c] = row[REACH + c];
-                let pairs = self.halves.iter().enumerate();
-                to[2 * c + 1] = pairs.map(|(k, w)| (row[REACH + c - k] + row[REACH + c + 1 + k]) * *w).sum();
+            let mut between = vec![Complex32::default(); cols];
+            for (k, w) in self.halves.iter().enumerate() {
+                let (left, right) = (&row[REACH - k..][..cols], &row[REACH + 1 + k..][..cols]);
+                between.iter_mut().zip(left.iter().zip(right)).for_each(|(v, (a, b))| *v += (a + b) * *w);
+            }
+            for (c, pair) in to.chunks_exact_mut(2).enumerate() {
+                pair.copy_from_slice(&[row[REACH + c], between[c]]);
             }
         });
         let mut values = vec![Complex32::default(); 2 * rows * wide];
@@ -242,30 +269,30 @@ impl Sight {
 
     /// Samples where the pixels look.
     pub(crate) fn read(&self, from: &Smooth) -> Array2<f64> {
-        let shape = [from.values.len() / from.cols, from.cols];
-        let mut seen = Array2::zeros((self.shape[0], self.shape[1]));
-        seen.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(r, mut to)| {
-            for (c, to) in to.iter_mut().enumerate() {
-                *to = f64::from(self.sample(&from.values, shape, self.place(r, c)));
-            }
-        });
+        let cols = self.shape[1];
+        let spots = self.spots.get_or_init(|| self.spots([from.values.len() / from.cols, from.cols]));
+        let mut seen = Array2::zeros((self.shape[0], cols));
+        seen.axis_iter_mut(Axis(0)).into_par_iter().zip(spots.par_chunks(cols)).for_each(
+            |(mut to, spots)| {
+                for (to, spot) in to.iter_mut().zip(spots) {
+                    *to = f64::from(spot.read(from));
+                }
+            },
+        );
         seen
     }
 
-    /// The value at a place between pixels; zero outside.
-    fn sample(&self, from: &[f32], shape: [usize; 2], place: [f64; 2]) -> f32 {
+    /// The spots of all pixels in a smoothed intensity of this shape.
+    fn spots(&self, shape: [usize; 2]) -> Vec<Spot> {
+        let [rows, cols] = self.shape;
+        (0..rows * cols).into_par_iter().map(|n| self.spot(shape, self.place(n / cols, n % cols))).collect()
+    }
+
+    fn spot(&self, shape: [usize; 2], place: [f64; 2]) -> Spot {
         let first = place.map(|p| p.floor() - (NEAR as f64 - 1.0));
         let inside = |k: usize| first[k] >= 0.0 && first[k] + 2.0 * NEAR as f64 <= shape[k] as f64;
-        if !(inside(0) && inside(1)) {
-            return 0.0;
-        }
-        let [wy, wx] = place.map(|p| self.weights(p - p.floor()));
-        let (r, c) = (first[0] as usize, first[1] as usize);
-        let row = |k: usize| -> f32 {
-            let at = (r + k) * shape[1] + c;
-            from[at..at + 2 * NEAR].iter().zip(&wx).map(|(v, w)| v * w).sum()
-        };
-        (0..2 * NEAR).map(|k| wy[k] * row(k)).sum()
+        let at = (inside(0) && inside(1)).then(|| (first[0] as usize * shape[1] + first[1] as usize) as u32);
+        Spot { first: at, weights: place.map(|p| self.weights(p - p.floor())) }
     }
 
     fn weights(&self, part: f64) -> [f32; 2 * NEAR] {
@@ -274,6 +301,20 @@ impl Sight {
         let t = (at - k as f64) as f32;
         let (a, b) = (&self.table[k], &self.table[k + 1]);
         std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t)
+    }
+}
+
+impl Spot {
+    /// The value between the pixels; zero outside.
+    fn read(&self, from: &Smooth) -> f32 {
+        let Some(first) = self.first else { return 0.0 };
+        // Column by column, which fills vector registers.
+        let mut columns = [0.0_f32; 2 * NEAR];
+        for (k, w) in self.weights[0].into_iter().enumerate() {
+            let at = first as usize + k * from.cols;
+            columns.iter_mut().zip(&from.values[at..at + 2 * NEAR]).for_each(|(sum, v)| *sum += w * v);
+        }
+        columns.iter().zip(&self.weights[1]).map(|(v, w)| v * w).sum()
     }
 }
 

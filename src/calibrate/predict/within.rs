@@ -40,15 +40,15 @@ pub(super) fn slopes(
         Ok(system.modulator_at(layer, &place)?.factor)
     };
     let along = |[y, x]: [f64; 2]| -> Result<Field, ConfigError> {
-        let (Some(more), Some(less)) = (light(y, x)?, light(-y, -x)?) else {
-            return Ok(Field::zeros(factor.raw_dim()));
-        };
+        let (more, less) = rayon::join(|| light(y, x), || light(-y, -x));
+        let (Some(more), Some(less)) = (more?, less?) else { return Ok(Field::zeros(factor.raw_dim())) };
         let mut slope = more.as_ref() - less.as_ref();
         // No light, no slope.
         slope.zip_mut_with(factor, |s, g| *s = if g.norm_sqr() > 0.0 { *s / *g } else { Complex64::ZERO });
         Ok(slope)
     };
-    Ok([along([0.0, 0.5 * grid.dx])?, along([0.5 * grid.dy, 0.0])?])
+    let (x, y) = rayon::join(|| along([0.0, 0.5 * grid.dx]), || along([0.5 * grid.dy, 0.0]));
+    Ok([x?, y?])
 }
 
 /// Cycles per sample of DFT index `k` of `n`.
