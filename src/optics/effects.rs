@@ -6,8 +6,8 @@ use num_complex::Complex64;
 
 use super::{Field, Grid, OpticsError, zernike};
 
-/// Spatial frequency of DFT index `k` of `n` at pitch `d`, 1/m.
-fn frequency(k: usize, n: usize, d: f64) -> f64 {
+/// Spatial frequency of DFT index `k` of `n` at pitch `d`, 1/m; cycles per sample at pitch 1.
+pub(crate) fn frequency(k: usize, n: usize, d: f64) -> f64 {
     let signed = if 2 * k < n { k as f64 } else { k as f64 - n as f64 };
     signed / (n as f64 * d)
 }

@@ -9,6 +9,7 @@ use num_complex::Complex64;
 use super::parameters::{Knob, Light, Parameter};
 use crate::calibrate::predict::{Stage, View};
 use crate::engine::{Modulator, cpu};
+use crate::optics::effects::frequency;
 use crate::optics::{Field, Propagation, zernike};
 use crate::twin::{ConfigError, LayerParts};
 
@@ -138,7 +139,6 @@ pub(crate) fn transfer_change(
     };
     let ([dy, dx], samples) = (stage.pitch(), stage.samples() as f64);
     let (rows, cols) = parts.transfer.dim();
-    let frequency = |k: usize, n: usize| (if 2 * k < n { k as f64 } else { k as f64 - n as f64 }) / n as f64;
     let factor: Box<dyn Fn(f64, f64) -> Complex64> = match p.knob {
         // Shift theorem.
         Knob::Shift(k) => {
@@ -152,7 +152,8 @@ pub(crate) fn transfer_change(
         _ => return Ok(None),
     };
     let mut h = parts.transfer.as_ref().clone();
-    h.indexed_iter_mut().for_each(|((r, c), v)| *v *= factor(frequency(r, rows), frequency(c, cols)));
+    h.indexed_iter_mut()
+        .for_each(|((r, c), v)| *v *= factor(frequency(r, rows, 1.0), frequency(c, cols, 1.0)));
     Ok(Some(Arc::new(h)))
 }
 

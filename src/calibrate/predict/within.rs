@@ -15,7 +15,8 @@ use std::sync::Arc;
 use num_complex::Complex64;
 
 use super::View;
-use crate::optics::{Field, effects::sinc};
+use crate::optics::Field;
+use crate::optics::effects::{frequency, sinc};
 use crate::twin::{ConfigError, System};
 
 /// What is added to the light of pixels that are filled evenly.
@@ -51,18 +52,13 @@ pub(super) fn slopes(
     Ok([x?, y?])
 }
 
-/// Cycles per sample of DFT index `k` of `n`.
-fn frequency(k: usize, n: usize) -> f64 {
-    (if 2 * k < n { k as f64 } else { k as f64 - n as f64 }) / n as f64
-}
-
 /// A transfer function for squares of side `a` pitches, with so many `samples` along a pitch, that are filled with the distance
 /// from their middle along axis `k` (x, y), in pitches.
 pub(super) fn moment(h: &Field, [a, samples]: [f64; 2], k: usize) -> Field {
     let (rows, cols) = h.dim();
     let line = |n: usize, inclined: bool| -> Vec<f64> {
         let one = |k: usize| {
-            let t = a * samples * frequency(k, n);
+            let t = a * samples * frequency(k, n, 1.0);
             if inclined { a * sinc_slope(t) / TAU } else { sinc(t) }
         };
         (0..n).map(one).collect()
@@ -80,7 +76,7 @@ pub(super) fn frame(h: &Field, [a, samples]: [f64; 2]) -> Field {
     let a = a.min(1.0 - 1e-6);
     let (rows, cols) = h.dim();
     let line = |n: usize, side: f64| -> Vec<f64> {
-        (0..n).map(|k| sinc(side * samples * frequency(k, n))).collect()
+        (0..n).map(|k| sinc(side * samples * frequency(k, n, 1.0))).collect()
     };
     let sides = [1.0, a].map(|side| (line(rows, side), line(cols, side)));
     let mut h = h.clone();
@@ -106,7 +102,7 @@ mod tests {
         let ones = Field::from_elem((32, 40), Complex64::ONE);
         let found = frame(&ones, [a, samples]);
         for (r, c) in [(0, 0), (3, 39), (16, 20), (31, 1)] {
-            let f = [samples * frequency(r, 32), samples * frequency(c, 40)];
+            let f = [samples * frequency(r, 32, 1.0), samples * frequency(c, 40, 1.0)];
             let square = |side: f64| sinc(side * f[0]) * sinc(side * f[1]);
             // A frame of 1 - a^2 and a square of a^2.
             let pixel = (1.0 - a * a) * (found[[r, c]].re + square(a)) + a * a * square(a);
@@ -129,8 +125,7 @@ mod tests {
                 points.map(|x| weight(x) * Complex64::cis(-TAU * f * x)).sum::<Complex64>() / 2000.0
             };
             for (r, c) in [(0, 0), (0, 1), (3, 40), (32, 5), (50, 50)] {
-                let f = [r, c]
-                    .map(|i| samples * (if i < N / 2 { i as f64 } else { i as f64 - N as f64 }) / N as f64);
+                let f = [r, c].map(|i| samples * frequency(i, N, 1.0));
                 let one = |axis: usize| mean(f[axis], &|x| if axis == 1 - k { x } else { 1.0 });
                 let exact = one(0) * one(1);
                 assert!((found[[r, c]] - exact).norm() < 1e-6, "{k} {r} {c}: {} {exact}", found[[r, c]]);
