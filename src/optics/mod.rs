@@ -17,11 +17,25 @@ pub(crate) use propagation::dft;
 pub use propagation::{Method, Propagation, propagate, reversed};
 pub use units::{Angle, Length};
 
-use ndarray::Array2;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Axis};
 use num_complex::Complex64;
+use num_traits::Zero;
 
 /// A complex field `U[y, x]`, or any complex array of that shape.
 pub type Field = Array2<Complex64>;
+
+/// A value for every pixel of a grid, worked out on all cores.
+pub(crate) fn map<T: Clone + Zero + Send + Sync>(
+    shape: [usize; 2],
+    value: impl Fn(usize, usize) -> T + Sync,
+) -> Array2<T> {
+    let mut all = Array2::zeros(shape);
+    all.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(r, mut row)| {
+        row.iter_mut().enumerate().for_each(|(c, v)| *v = value(r, c));
+    });
+    all
+}
 
 /// What can be wrong with an optical description.
 #[derive(Debug, thiserror::Error, PartialEq)]

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Grid, OpticsError};
+use super::{Grid, OpticsError, map};
 
 /// Radial order `n` and azimuthal order `m` (negative: sine) of a Noll index, from 1.
 ///
@@ -92,13 +92,13 @@ pub fn wavefront(grid: &Grid, radius: f64, terms: &[(usize, f64)]) -> Result<Arr
 /// # Errors
 /// [`OpticsError::Zernike`] for index 0.
 pub fn wavefront_at(
-    [rows, cols]: [usize; 2],
+    shape: [usize; 2],
     radius: f64,
     terms: &[(usize, f64)],
-    at: impl Fn(usize, usize) -> [f64; 2],
+    at: impl Fn(usize, usize) -> [f64; 2] + Sync,
 ) -> Result<Array2<f64>, OpticsError> {
     let orders: Vec<_> = terms.iter().map(|&(j, c)| Ok((noll(j)?, c))).collect::<Result<_, OpticsError>>()?;
-    Ok(Array2::from_shape_fn((rows, cols), |(r, c)| {
+    Ok(map(shape, |r, c| {
         let [y, x] = at(r, c).map(|v| v / radius);
         let (rho, theta) = (y.hypot(x), y.atan2(x));
         orders.iter().map(|&((n, m), c)| c * value(n, m, rho, theta)).sum()

@@ -8,7 +8,7 @@ use num_complex::Complex64;
 use super::errors::{ConfigError, value};
 use crate::calibrate::{Aberration, Illumination, LayerErrors};
 use crate::engine::{Affine, Modulator};
-use crate::optics::{Field, Grid, effects, zernike};
+use crate::optics::{Field, Grid, effects, map, zernike};
 
 /// Entries of a look-up table made from gamma and range. Levels of up to 10 bits fall on entries and are exact; between
 /// entries linear interpolation errs most next to command 0, by 1e-4 rad for a gamma of 1.06.
@@ -31,7 +31,7 @@ pub(super) enum Kind {
 }
 
 /// Where a pixel lies, `[y, x]` in metres from the axis.
-type Place<'a> = &'a dyn Fn(usize, usize) -> [f64; 2];
+type Place<'a> = &'a (dyn Fn(usize, usize) -> [f64; 2] + Sync);
 
 /// The phase modulator of a layer. `wavelength` in the medium, metres.
 pub(super) fn modulator(
@@ -173,9 +173,9 @@ fn factor(
 ) -> Result<Option<Arc<Field>>, ConfigError> {
     let aberration = e.modulator_aberration.as_ref();
     let mut factor = side_at(aberration, e.modulator_edge, grid, (draw, Kind::Modulator), place)?;
-    let mut put = |by: &dyn Fn([f64; 2]) -> Complex64| {
-        let map = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| by(place(r, c)));
-        factor = Some(factor.take().map_or(map.clone(), |f| f * &map));
+    let mut put = |by: &(dyn Fn([f64; 2]) -> Complex64 + Sync)| {
+        let light = map(grid.shape(), |r, c| by(place(r, c)));
+        factor = Some(factor.take().map_or_else(|| light.clone(), |f| f * &light));
     };
     if let Some(light) = &e.illumination {
         put(&|at| illumination(light, at).into());
@@ -227,7 +227,7 @@ fn side_at(
             let key = format!("imperfections (layer {}).{side}_edge", draw.layer);
             return Err(value(key, edge, "must be above 0 and at most 1"));
         }
-        let amplitude = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
+        let amplitude = map(grid.shape(), |r, c| {
             let [y, x] = place(r, c);
             let (y, x) = (y / (0.5 * grid.rows as f64 * grid.dy), x / (0.5 * grid.cols as f64 * grid.dx));
             Complex64::new((edge.ln() * (x * x + y * y)).exp(), 0.0)

@@ -49,7 +49,7 @@ impl System {
     pub fn modulator_at(
         &self,
         layer: usize,
-        place: &dyn Fn(usize, usize) -> [f64; 2],
+        place: &(dyn Fn(usize, usize) -> [f64; 2] + Sync),
     ) -> Result<Modulator, ConfigError> {
         let draw = Draw { seed: self.seed, layer };
         let wavelength = self.config.optics.wavelength.0 / self.config.optics.index;

@@ -59,7 +59,7 @@ pub(crate) struct Model {
 /// A predicted frame and its derivatives by all parameters, camera pixels.
 pub(crate) struct Linear {
     pub(crate) counts: Array2<f64>,
-    pub(crate) columns: Vec<Array2<f64>>,
+    pub(crate) columns: Vec<Array2<f32>>,
 }
 
 impl Model {
@@ -266,8 +266,11 @@ impl Model {
         let mut columns = Vec::new();
         if tangents {
             columns = vec![Array2::zeros(intensity.raw_dim()); self.parameters.len()];
+            let mut add = |n: usize, change: Array2<f64>, by: f64| {
+                columns[n].zip_mut_with(&change, |sum, v| *sum += (by * v) as f32);
+            };
             for (n, t) in &flight.tangents {
-                columns[*n] += &(sight.change(fine, &sight.fine(t)) * scale);
+                add(*n, sight.change(fine, &sight.fine(t)), scale);
             }
             for (n, [more, less], apart) in camera {
                 // Only what changes the smoothing needs it done again.
@@ -275,11 +278,11 @@ impl Model {
                     Knob::Blur => side.intensity(fine),
                     _ => side.read(&smooth),
                 };
-                columns[*n] += &((seen(more) - seen(less)) * (scale / apart));
+                add(*n, seen(more) - seen(less), scale / apart);
             }
             for (p, column) in self.parameters.iter().zip(&mut columns) {
                 match p.knob {
-                    Knob::Gain => *column = &intensity * frame.exposure,
+                    Knob::Gain => *column = intensity.mapv(|v| (v * frame.exposure) as f32),
                     Knob::Offset => column.fill(1.0),
                     _ => {}
                 }

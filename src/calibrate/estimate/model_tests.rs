@@ -60,7 +60,7 @@ fn derivatives_are_those_of_the_predicted_frames() {
     let dir = tempfile::tempdir().unwrap();
     let (mut model, frames) = bench(dir.path());
     let x = model.start();
-    let mut columns: Vec<Vec<Array2<f64>>> = vec![Vec::new(); 2];
+    let mut columns: Vec<Vec<Array2<f32>>> = vec![Vec::new(); 2];
     model.linearise(&frames, &[0, 1], &x, |at, linear| columns[at] = linear.columns).unwrap();
     let inside = model.inside(&x);
     let mut wrong = Vec::new();
@@ -79,7 +79,7 @@ fn derivatives_are_those_of_the_predicted_frames() {
             let tangent = &columns[frame][n];
             let (mut error, mut size) = (0.0, 0.0);
             for (at, _) in inside.indexed_iter().filter(|(_, used)| **used) {
-                error += (difference[at] - tangent[at]).powi(2);
+                error += (difference[at] - f64::from(tangent[at])).powi(2);
                 size += difference[at].powi(2) + 1e-12;
             }
             // A frame that does not pass a layer has a derivative of zero, exactly.

@@ -1,6 +1,7 @@
 //! Normal equations of weighted residuals, summed over frames, and what is made of them: steps, uncertainties, degeneracies.
 
 use ndarray::{Array1, Array2, ArrayView2};
+use rayon::prelude::*;
 
 use crate::numeric::{Eigen, eigen};
 
@@ -73,12 +74,13 @@ impl Normal {
         &mut self,
         residual: ArrayView2<'_, f64>,
         variance: ArrayView2<'_, f64>,
-        columns: &[Array2<f64>],
+        columns: &[Array2<impl Copy + Into<f64> + Sync>],
     ) {
         let (rows, cols) = residual.dim();
         let n = columns.len();
-        for top in (0..rows).step_by(TILE) {
-            // A strip of tiles at a time: pixels in the order of tiles.
+        let strip = |top: usize| {
+            let mut sums = Self::new(n);
+            // Pixels in the order of tiles.
             let mut pixels = Vec::new();
             let mut ends = Vec::new();
             for left in (0..cols).step_by(TILE) {
@@ -96,19 +98,27 @@ impl Normal {
             }
             let mut scaled = Array2::zeros((n, pixels.len()));
             for (mut row, column) in scaled.rows_mut().into_iter().zip(columns) {
-                row.iter_mut().zip(&pixels).for_each(|(to, &(r, c, w, _))| *to = w * column[[r, c]]);
+                row.iter_mut().zip(&pixels).for_each(|(to, &(r, c, w, _))| *to = w * column[[r, c]].into());
             }
             let z: Array1<f64> = pixels.iter().map(|p| p.3).collect();
-            self.matrix += &scaled.dot(&scaled.t());
+            sums.matrix += &scaled.dot(&scaled.t());
             let mut first = 0;
             for end in ends {
                 let part = ndarray::s![.., first..end];
                 let score = scaled.slice(part).dot(&z.slice(ndarray::s![first..end]));
-                self.gradient += &score;
+                sums.gradient += &score;
                 let column = score.insert_axis(ndarray::Axis(1));
-                self.meat += &column.dot(&column.t());
+                sums.meat += &column.dot(&column.t());
                 first = end;
             }
+            sums
+        };
+        // Added up from the top, on any number of threads.
+        let strips: Vec<Self> = (0..rows.div_ceil(TILE)).into_par_iter().map(|k| strip(k * TILE)).collect();
+        for sums in strips {
+            self.matrix += &sums.matrix;
+            self.gradient += &sums.gradient;
+            self.meat += &sums.meat;
         }
     }
 

@@ -6,13 +6,30 @@ use super::EstimateError;
 use super::model::{FrameData, Model};
 use super::normal::{Noise, Normal, huber};
 use super::pixels::Pixels;
+use crate::numeric::Eigen;
 
 /// A search ends when so much of the loss is left to be gained: with one unit of it every number would still be some standard
 /// deviations away.
 pub(super) const ENOUGH: f64 = 0.05;
 
+/// Derivatives are made again where steps along the old ones leave more than this share of what there was to be gained: its
+/// root is half of what they have changed by.
+const STALE: f64 = 1e-3;
+/// Derivatives of at most so many bytes are kept.
+const KEPT_BYTES: usize = 1 << 30;
+
+/// Derivatives of each frame by all parameters, camera pixels.
+type Columns = Vec<Vec<Array2<f32>>>;
+
+/// Those of the frames of a search, kept as long as its steps hardly change them.
+pub(crate) struct Slopes {
+    which: Vec<usize>,
+    columns: Columns,
+    /// What there was to be gained where they were made.
+    left: f64,
+}
+
 /// Where a search stands.
-#[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) x: Vec<f64>,
     pub(crate) noise: Noise,
@@ -22,6 +39,8 @@ pub(crate) struct Found {
     pub(crate) began: f64,
     /// The normal equations there, where they have been made.
     pub(crate) normal: Option<Normal>,
+    /// The derivatives that a next search may begin with.
+    pub(crate) slopes: Option<Slopes>,
 }
 
 /// What a search looks at.
@@ -63,25 +82,74 @@ impl Task<'_> {
         sum + priors.map(|((p, x), e)| 0.5 * ((x - e) / p.prior).powi(2)).sum::<f64>()
     }
 
-    /// Normal equations at `x`, of all parameters.
-    pub(crate) fn normal(&self, model: &mut Model, x: &[f64], noise: Noise) -> Result<Normal, EstimateError> {
+    /// Normal equations at `x`, of all parameters, and the derivatives if there is room for them.
+    fn linearise(
+        &self,
+        model: &mut Model,
+        x: &[f64],
+        noise: Noise,
+    ) -> Result<(Normal, Option<Columns>), EstimateError> {
         let offset = offset(model, x);
         let mut normal = Normal::new(x.len());
+        let pixels: usize = self.which.iter().map(|&frame| self.frames[frame].counts.len()).sum();
+        let room = size_of::<f32>() * pixels * x.len() <= KEPT_BYTES;
+        let mut kept = room.then(|| vec![Vec::new(); self.which.len()]);
         model.linearise(self.frames, &self.which, x, |at, linear| {
-            let frame = self.which[at];
-            let residual = &self.frames[frame].counts - &linear.counts;
-            let variance = self.pixels.variances(frame, &linear.counts, offset, noise);
-            normal.add(residual.view(), variance.view(), &linear.columns);
+            self.add(&mut normal, self.which[at], &linear.counts, &linear.columns, offset, noise);
+            if let Some(kept) = &mut kept {
+                kept[at] = linear.columns;
+            }
         })?;
+        self.expect(&mut normal, model, x);
+        Ok((normal, kept))
+    }
+
+    /// The same with derivatives from elsewhere.
+    fn along(
+        &self,
+        model: &Model,
+        slopes: &Slopes,
+        predicted: &[Array2<f64>],
+        x: &[f64],
+        noise: Noise,
+    ) -> Normal {
+        let offset = offset(model, x);
+        let mut normal = Normal::new(x.len());
+        for ((&frame, counts), columns) in self.which.iter().zip(predicted).zip(&slopes.columns) {
+            self.add(&mut normal, frame, counts, columns, offset, noise);
+        }
+        self.expect(&mut normal, model, x);
+        normal
+    }
+
+    /// Adds a frame to normal equations.
+    fn add(
+        &self,
+        normal: &mut Normal,
+        frame: usize,
+        counts: &Array2<f64>,
+        columns: &[Array2<f32>],
+        offset: f64,
+        noise: Noise,
+    ) {
+        let residual = &self.frames[frame].counts - counts;
+        let variance = self.pixels.variances(frame, counts, offset, noise);
+        normal.add(residual.view(), variance.view(), columns);
+    }
+
+    /// Adds where parameters are expected.
+    fn expect(&self, normal: &mut Normal, model: &Model, x: &[f64]) {
         for (n, p) in model.parameters.iter().enumerate() {
             normal.prior(n, x[n] - self.expected[n], p.prior);
         }
-        Ok(normal)
     }
 
     /// Those where a search has ended.
     pub(crate) fn normal_at(&self, model: &mut Model, found: &mut Found) -> Result<Normal, EstimateError> {
-        found.normal.take().map_or_else(|| self.normal(model, &found.x, found.noise), Ok)
+        match found.normal.take() {
+            Some(normal) => Ok(normal),
+            None => Ok(self.linearise(model, &found.x, found.noise)?.0),
+        }
     }
 
     /// Goes on from where a search stands until nothing is gained.
@@ -94,39 +162,26 @@ impl Task<'_> {
         let mut x = from.x;
         let mut predicted = model.evaluate(self.frames, &self.which, &x)?;
         let mut noise = self.noise(&predicted, offset(model, &x));
+        let mut slopes = from.slopes.filter(|slopes| slopes.which == self.which);
         let mut damping = 1e-3;
         let mut converged = false;
         let mut iterations = 0;
-        let mut began = 0.0;
+        let mut began = None;
         while iterations < self.steps && !converged {
             iterations += 1;
-            let whole = self.normal(model, &x, noise)?;
-            let mut normal = whole.clone();
-            // A number at the end of its range that would go on has nowhere to go; the others are to find their best place beside it.
-            let free = |n: usize| {
-                let [low, high] = model.parameters[n].limits;
-                let push = normal.gradient[n];
-                self.active[n] && !(x[n] <= low && push < 0.0 || x[n] >= high && push > 0.0)
-            };
-            for n in (0..x.len()).filter(|&n| !free(n)).collect::<Vec<_>>() {
-                normal.matrix.row_mut(n).fill(0.0);
-                normal.matrix.column_mut(n).fill(0.0);
-                (normal.matrix[[n, n]], normal.gradient[n]) = (1.0, 0.0);
-            }
-            let eigen = normal.eigen();
+            let place = self.place(model, slopes, &predicted, &x, noise)?;
             let before = self.loss(model, &predicted, &x, noise);
-            let left = 0.5 * normal.gradient.dot(&normal.step(&eigen, 0.0));
-            if iterations == 1 {
-                began = left;
-            }
-            if left < ENOUGH + self.rough * before {
-                let iterations = from.iterations + iterations;
-                return Ok(Found { x, noise, iterations, converged: true, began, normal: Some(whole) });
+            slopes = place.slopes;
+            began.get_or_insert(place.left);
+            if place.left < ENOUGH + self.rough * before {
+                let (iterations, began) = (from.iterations + iterations, began.unwrap_or(place.left));
+                let normal = Some(place.whole);
+                return Ok(Found { x, noise, iterations, converged: true, began, normal, slopes });
             }
             // Ever shorter steps, ever closer to the steepest descent, until one helps.
             converged = true;
             for _ in 0..7 {
-                let step = normal.step(&eigen, damping);
+                let step = place.free.step(&place.eigen, damping);
                 let moved: Vec<f64> = model
                     .parameters
                     .iter()
@@ -151,8 +206,61 @@ impl Task<'_> {
                 noise.dark.sqrt()
             ));
         }
-        Ok(Found { x, noise, iterations: from.iterations + iterations, converged, began, normal: None })
+        let (iterations, began) = (from.iterations + iterations, began.unwrap_or(0.0));
+        Ok(Found { x, noise, iterations, converged, began, normal: None, slopes })
     }
+
+    /// Normal equations where a search stands, along the derivatives that it has if they hold, and along new ones if not.
+    fn place(
+        &self,
+        model: &mut Model,
+        slopes: Option<Slopes>,
+        predicted: &[Array2<f64>],
+        x: &[f64],
+        noise: Noise,
+    ) -> Result<Place, EstimateError> {
+        if let Some(slopes) = slopes {
+            let most = (STALE * slopes.left).max(ENOUGH);
+            let place = self.free(model, self.along(model, &slopes, predicted, x, noise), x);
+            if place.left <= most {
+                return Ok(Place { slopes: Some(slopes), ..place });
+            }
+        }
+        let (whole, columns) = self.linearise(model, x, noise)?;
+        let place = self.free(model, whole, x);
+        let slopes = columns.map(|columns| Slopes { which: self.which.clone(), columns, left: place.left });
+        Ok(Place { slopes, ..place })
+    }
+
+    /// What the parameters that may move have to gain by normal equations.
+    fn free(&self, model: &Model, whole: Normal, x: &[f64]) -> Place {
+        let mut free = whole.clone();
+        // A number at the end of its range that would go on has nowhere to go; the others are to find their best place beside it.
+        let moves = |n: usize| {
+            let [low, high] = model.parameters[n].limits;
+            let push = whole.gradient[n];
+            self.active[n] && !(x[n] <= low && push < 0.0 || x[n] >= high && push > 0.0)
+        };
+        for n in (0..x.len()).filter(|&n| !moves(n)) {
+            free.matrix.row_mut(n).fill(0.0);
+            free.matrix.column_mut(n).fill(0.0);
+            (free.matrix[[n, n]], free.gradient[n]) = (1.0, 0.0);
+        }
+        let eigen = free.eigen();
+        let left = 0.5 * free.gradient.dot(&free.step(&eigen, 0.0));
+        Place { whole, free, eigen, left, slopes: None }
+    }
+}
+
+/// Where a search looks for its next step.
+struct Place {
+    whole: Normal,
+    /// Of the parameters that may move.
+    free: Normal,
+    eigen: Eigen,
+    /// Loss to be gained.
+    left: f64,
+    slopes: Option<Slopes>,
 }
 
 /// Counts in the dark.

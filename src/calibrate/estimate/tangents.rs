@@ -9,8 +9,8 @@ use num_complex::Complex64;
 use super::parameters::{Knob, Light, Parameter};
 use crate::calibrate::predict::{Stage, View};
 use crate::engine::{Modulator, cpu};
-use crate::optics::effects::frequency;
-use crate::optics::{Field, Propagation, zernike};
+use crate::optics::effects::{self, frequency};
+use crate::optics::{self, Field, Propagation, zernike};
 use crate::twin::{ConfigError, LayerParts};
 
 /// How a mask `m` changes with one parameter.
@@ -33,8 +33,7 @@ impl MaskChange {
         let e = system.errors_of(p.layer);
         let light = Light::of(&e, grid);
         let at = |k: usize, r: usize, c: usize| stage.place(r, c)[1 - k];
-        let map =
-            |f: &dyn Fn(usize, usize) -> f64| Array2::from_shape_fn((grid.rows, grid.cols), |(r, c)| f(r, c));
+        let map = |f: &(dyn Fn(usize, usize) -> f64 + Sync)| optics::map(grid.shape(), f);
         Ok(Some(match p.knob {
             Knob::Roll | Knob::Magnification if stage.view().is_some() => {
                 let step = 0.5 * p.scale;
@@ -139,7 +138,7 @@ pub(crate) fn transfer_change(
     };
     let ([dy, dx], samples) = (stage.pitch(), stage.samples() as f64);
     let (rows, cols) = parts.transfer.dim();
-    let factor: Box<dyn Fn(f64, f64) -> Complex64> = match p.knob {
+    let factor: Box<dyn Fn(f64, f64) -> Complex64 + Sync> = match p.knob {
         // Shift theorem.
         Knob::Shift(k) => {
             let [x, y] = along(k);
@@ -152,8 +151,7 @@ pub(crate) fn transfer_change(
         _ => return Ok(None),
     };
     let mut h = parts.transfer.as_ref().clone();
-    h.indexed_iter_mut()
-        .for_each(|((r, c), v)| *v *= factor(frequency(r, rows, 1.0), frequency(c, cols, 1.0)));
+    effects::change(&mut h, |[r, c], v| v * factor(frequency(r, rows, 1.0), frequency(c, cols, 1.0)));
     Ok(Some(Arc::new(h)))
 }
 

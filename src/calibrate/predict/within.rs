@@ -16,7 +16,7 @@ use num_complex::Complex64;
 
 use super::View;
 use crate::optics::Field;
-use crate::optics::effects::{frequency, sinc};
+use crate::optics::effects::{self, frequency, sinc};
 use crate::twin::{ConfigError, System};
 
 /// What is added to the light of pixels that are filled evenly.
@@ -65,7 +65,7 @@ pub(super) fn moment(h: &Field, [a, samples]: [f64; 2], k: usize) -> Field {
     };
     let (y, x) = (line(rows, k == 1), line(cols, k == 0));
     let mut h = h.clone();
-    h.indexed_iter_mut().for_each(|((r, c), v)| *v *= Complex64::new(0.0, y[r] * x[c]));
+    effects::change(&mut h, |[r, c], v| v * Complex64::new(0.0, y[r] * x[c]));
     h
 }
 
@@ -80,9 +80,9 @@ pub(super) fn frame(h: &Field, [a, samples]: [f64; 2]) -> Field {
     };
     let sides = [1.0, a].map(|side| (line(rows, side), line(cols, side)));
     let mut h = h.clone();
-    h.indexed_iter_mut().for_each(|((r, c), v)| {
+    effects::change(&mut h, |[r, c], v| {
         let [pixel, square] = [0, 1].map(|k| sides[k].0[r] * sides[k].1[c]);
-        *v *= (pixel - square) / (1.0 - a * a);
+        v * ((pixel - square) / (1.0 - a * a))
     });
     h
 }

@@ -2,7 +2,10 @@
 
 use num_traits::{Float, FloatConst};
 
+use super::Measures;
+use super::machine::Machine;
 use crate::device::noise;
+use crate::engine::EngineError;
 
 /// `f32` (the product) or `f64` (the reference).
 pub trait Real:
@@ -18,6 +21,11 @@ pub trait Real:
     fn cos_sin(phase: Self) -> (Self, Self);
     /// `exp x` for `x` in `-86..=0`, to the precision of the type.
     fn exp_negative(x: Self) -> Self;
+    /// An engine that computes in this type, with `threads` threads.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when threads cannot be started.
+    fn machine(threads: usize) -> Result<Box<dyn Measures>, EngineError>;
 }
 
 impl Real for f32 {
@@ -40,6 +48,9 @@ impl Real for f32 {
     fn exp_negative(x: Self) -> Self {
         noise::exp_negative(x)
     }
+    fn machine(threads: usize) -> Result<Box<dyn Measures>, EngineError> {
+        Ok(Box::new(Machine::<Self>::new(threads)?))
+    }
 }
 
 impl Real for f64 {
@@ -60,6 +71,9 @@ impl Real for f64 {
     #[inline(always)]
     fn exp_negative(x: Self) -> Self {
         x.exp()
+    }
+    fn machine(threads: usize) -> Result<Box<dyn Measures>, EngineError> {
+        Ok(Box::new(Machine::<Self>::new(threads)?))
     }
 }
 
