@@ -44,9 +44,9 @@ impl Model {
         way: &Way,
         layers: &[LayerParts],
         stage: &Stage<'_>,
-        x: &[f64],
+        (x, derived): (&[f64], &[bool]),
     ) -> Result<Vec<Changes>, EstimateError> {
-        let mut all = Vec::new();
+        let mut found = Vec::new();
         for (k, (&layer, parts)) in way.layers.iter().zip(layers).enumerate() {
             let last = k + 1 == way.layers.len();
             let distance = if last { way.distance() } else { self.config.optics.distance.0 };
@@ -59,17 +59,17 @@ impl Model {
                 }
                 Ok((n, mask, transfer_change(p, v, parts, stage, distance)?))
             };
-            let own: Vec<_> =
-                self.parameters.iter().zip(x).enumerate().filter(|(_, (p, _))| p.layer == layer).collect();
-            let found: Vec<_> = own.into_par_iter().map(one).collect::<Result<_, _>>()?;
+            let all = self.parameters.iter().zip(x).enumerate();
+            let own: Vec<_> = all.filter(|(n, (p, _))| p.layer == layer && derived[*n]).collect();
+            let each: Vec<_> = own.into_par_iter().map(one).collect::<Result<_, _>>()?;
             let mut changes = Changes::default();
-            for (n, mask, transfer) in found {
+            for (n, mask, transfer) in each {
                 changes.masks.extend(mask.map(|mask| (n, mask)));
                 changes.transfers.extend(transfer.map(|h| (n, h)));
             }
-            all.push(changes);
+            found.push(changes);
         }
-        Ok(all)
+        Ok(found)
     }
 
     /// Light and tangents of frames of one way.

@@ -115,8 +115,16 @@ pub fn estimate(
     let coarse: Vec<bool> = model.parameters.iter().map(|p| is_coarse(p.knob)).collect();
     let all = vec![true; model.parameters.len()];
     let noise = normal::Noise { dark: 1.0, slope: 0.0 };
-    let mut found =
-        Found { x, noise, iterations: 0, converged: false, began: 0.0, normal: None, slopes: None };
+    let mut found = Found {
+        x,
+        noise,
+        iterations: 0,
+        converged: false,
+        began: 0.0,
+        normal: None,
+        slopes: None,
+        rest: 0.0,
+    };
     let mut stages = vec![(few.clone(), coarse, 6)];
     if few.len() < fit.len() {
         stages.push((few, all.clone(), 10));

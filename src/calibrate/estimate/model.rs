@@ -152,47 +152,49 @@ impl Model {
         x: &[f64],
     ) -> Result<Vec<Array2<f64>>, EstimateError> {
         let mut found: Vec<Option<Array2<f64>>> = which.iter().map(|_| None).collect();
-        self.run(frames, which, x, false, |at, linear| found[at] = Some(linear.counts))?;
+        self.run(frames, which, (x, None), |at, linear| found[at] = Some(linear.counts))?;
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Counts of frames and their derivatives, frame by frame; `visit` is told the position in `which`.
+    /// Counts of frames and their derivatives by the parameters that are `derived` (0 by others), frame by frame; `visit` is told
+    /// the position in `which`.
     pub(crate) fn linearise(
         &mut self,
         frames: &[FrameData],
         which: &[usize],
-        x: &[f64],
+        (x, derived): (&[f64], &[bool]),
         visit: impl FnMut(usize, Linear),
     ) -> Result<(), EstimateError> {
-        self.run(frames, which, x, true, visit)
+        self.run(frames, which, (x, Some(derived)), visit)
     }
 
     fn run(
         &mut self,
         frames: &[FrameData],
         which: &[usize],
-        x: &[f64],
-        tangents: bool,
+        (x, derived): (&[f64], Option<&[bool]>),
         mut visit: impl FnMut(usize, Linear),
     ) -> Result<(), EstimateError> {
         let calibration = self.calibration(x);
         let system = predict::system(&self.config, &calibration)?;
         let straight = self.sight(&calibration, |_, _| ());
-        let bytes = 16 * self.grid.len() * if tangents { self.parameters.len() + 2 } else { 2 };
+        let bytes = 16 * self.grid.len() * (derived.map_or(0, <[bool]>::len) + 2);
         for (way, members) in by_way(frames, which) {
             let stage = Stage::new(&system, way, &self.config.camera)?;
             let sight = stage.sight(&straight);
             let layers = stage.layers(way, &mut self.space)?;
-            let changes = if tangents { self.changes(way, &layers, &stage, x)? } else { Vec::new() };
-            let camera =
-                if tangents { self.camera_sights(way, &calibration, &sight, &stage, x) } else { Vec::new() };
+            let (mut changes, mut camera) = (Vec::new(), Vec::new());
+            if let Some(derived) = derived {
+                changes = self.changes(way, &layers, &stage, (x, derived))?;
+                camera = self.camera_sights(way, &calibration, &sight, &stage, (x, derived));
+            }
             let bytes = bytes * stage.samples().pow(2);
             for group in members.chunks((FLIGHT_BYTES / bytes).clamp(1, 8)) {
                 let data: Vec<&FrameData> = group.iter().map(|&at| &frames[which[at]]).collect();
                 let flights = self.fly(&layers, &changes, &data, &stage)?;
                 for ((flight, &at), frame) in flights.into_iter().zip(group).zip(&data) {
                     let fine = sight.fine(&flight.field);
-                    visit(at, self.seen(&flight, &fine, &sight, &camera, frame, &calibration, tangents));
+                    visit(at, self.seen(&flight, &fine, &sight, &camera, frame, &calibration, derived));
                 }
             }
         }
@@ -206,11 +208,11 @@ impl Model {
         c: &Calibration,
         sight: &Sight,
         stage: &Stage<'_>,
-        x: &[f64],
+        (x, derived): (&[f64], &[bool]),
     ) -> Vec<(usize, [Sight; 2], f64)> {
         let look = |sight: Sight| stage.sight(&sight);
         let mut all = Vec::new();
-        for (n, (p, &v)) in self.parameters.iter().zip(x).enumerate() {
+        for (n, (p, &v)) in self.parameters.iter().zip(x).enumerate().filter(|(n, _)| derived[*n]) {
             let step = p.scale;
             if let Some(view) = stage.view().filter(|_| way.layers.contains(&p.layer)) {
                 let moved = |d: f64| {
@@ -257,14 +259,14 @@ impl Model {
         camera: &[(usize, [Sight; 2], f64)],
         frame: &FrameData,
         calibration: &Calibration,
-        tangents: bool,
+        derived: Option<&[bool]>,
     ) -> Linear {
         let (gain, offset) = calibration.response.map_or((1.0, 0.0), |r| (r.gain, r.offset));
         let scale = gain * frame.exposure;
         let smooth = sight.smooth(fine);
         let intensity = sight.read(&smooth);
         let mut columns = Vec::new();
-        if tangents {
+        if let Some(derived) = derived {
             columns = vec![Array2::zeros(intensity.raw_dim()); self.parameters.len()];
             let mut add = |n: usize, change: Array2<f64>, by: f64| {
                 columns[n].zip_mut_with(&change, |sum, v| *sum += (by * v) as f32);
@@ -280,7 +282,8 @@ impl Model {
                 };
                 add(*n, seen(more) - seen(less), scale / apart);
             }
-            for (p, column) in self.parameters.iter().zip(&mut columns) {
+            for (n, p) in self.parameters.iter().enumerate().filter(|(n, _)| derived[*n]) {
+                let column = &mut columns[n];
                 match p.knob {
                     Knob::Gain => *column = intensity.mapv(|v| (v * frame.exposure) as f32),
                     Knob::Offset => column.fill(1.0),

@@ -61,7 +61,9 @@ fn derivatives_are_those_of_the_predicted_frames() {
     let (mut model, frames) = bench(dir.path());
     let x = model.start();
     let mut columns: Vec<Vec<Array2<f32>>> = vec![Vec::new(); 2];
-    model.linearise(&frames, &[0, 1], &x, |at, linear| columns[at] = linear.columns).unwrap();
+    model
+        .linearise(&frames, &[0, 1], (&x, &vec![true; x.len()]), |at, linear| columns[at] = linear.columns)
+        .unwrap();
     let inside = model.inside(&x);
     let mut wrong = Vec::new();
     for n in 0..x.len() {

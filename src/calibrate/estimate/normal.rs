@@ -149,6 +149,16 @@ impl Normal {
         eigen.vectors.dot(&along) / d
     }
 
+    /// Loss that such a step leaves to be gained.
+    pub(crate) fn rest(&self, eigen: &Eigen, damping: f64) -> f64 {
+        let along = eigen.vectors.t().dot(&(&self.gradient / &self.scales()));
+        let left = along.iter().zip(&eigen.values).map(|(a, e)| {
+            let e = e.max(0.0) + 1e-14;
+            (a * damping / (e + damping)).powi(2) / e
+        });
+        0.5 * left.sum::<f64>()
+    }
+
     /// Covariance `A^-1 B A^-1` that holds for residuals that are alike within tiles (White, Econometrica 48, 817 (1980);
     /// clusters: Liang & Zeger, Biometrika 73, 13 (1986)), and the plain `A^-1`; for each number the larger.
     pub(crate) fn covariance(&self, eigen: &Eigen) -> Array2<f64> {

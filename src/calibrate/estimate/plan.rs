@@ -160,7 +160,7 @@ fn foreseen(model: &mut Model, frames: &[FrameData]) -> Result<(Normal, Vec<f64>
     let noise = Noise { dark: 1.0 / 12.0 + (READ_NOISE / per_count).powi(2), slope: 1.0 / per_count };
     let inside = model.inside(&x);
     let mut normal = Normal::new(x.len());
-    model.linearise(frames, &every, &x, |_, linear| {
+    model.linearise(frames, &every, (&x, &vec![true; x.len()]), |_, linear| {
         let mut variance = linear.counts.mapv(|p| noise.variance(p - offset));
         variance.zip_mut_with(&inside, |v, used| {
             if !used {

@@ -1,6 +1,7 @@
 //! The least-squares search: Levenberg-Marquardt with robust weights, noise read off the residuals.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::EstimateError;
 use super::model::{FrameData, Model};
@@ -24,6 +25,7 @@ type Columns = Vec<Vec<Array2<f32>>>;
 /// Those of the frames of a search, kept as long as its steps hardly change them.
 pub(crate) struct Slopes {
     which: Vec<usize>,
+    derived: Vec<bool>,
     columns: Columns,
     /// What there was to be gained where they were made.
     left: f64,
@@ -41,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) normal: Option<Normal>,
     /// The derivatives that a next search may begin with.
     pub(crate) slopes: Option<Slopes>,
+    /// What there is still to be gained along them.
+    pub(crate) rest: f64,
 }
 
 /// What a search looks at.
@@ -60,6 +64,11 @@ pub(crate) struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Parameters whose derivatives are made: a rough search has no use for those that do not move.
+    fn derived(&self) -> Vec<bool> {
+        if self.rough > 0.0 { self.active.clone() } else { vec![true; self.active.len()] }
+    }
+
     fn noise(&self, predicted: &[Array2<f64>], offset: f64) -> Noise {
         let mut pairs = Vec::new();
         for (&frame, p) in self.which.iter().zip(predicted) {
@@ -69,15 +78,22 @@ impl Task<'_> {
         Noise::fit(pairs)
     }
 
-    fn loss(&self, model: &Model, predicted: &[Array2<f64>], x: &[f64], noise: Noise) -> f64 {
-        let offset = offset(model, x);
-        let mut sum = 0.0;
-        for (&frame, p) in self.which.iter().zip(predicted) {
-            for pixel in self.pixels.used(frame, p, &self.frames[frame].counts, offset) {
-                // Expected light, not found light: a variance that follows the frame would favour dark pixels.
-                sum += huber(pixel.residual / noise.variance(pixel.light).sqrt()).0;
-            }
-        }
+    /// Variances of the counts of all frames.
+    fn variances(&self, predicted: &[Array2<f64>], offset: f64, noise: Noise) -> Vec<Array2<f64>> {
+        let each = self.which.par_iter().zip(predicted);
+        each.map(|(&frame, counts)| self.pixels.variances(frame, counts, offset, noise)).collect()
+    }
+
+    /// Loss of predicted counts with given variances: those of the place that a step begins at. Variances that followed the step
+    /// would favour bright predictions.
+    fn loss(&self, model: &Model, predicted: &[Array2<f64>], x: &[f64], variances: &[Array2<f64>]) -> f64 {
+        let one = |((&frame, predicted), variance): ((&usize, &Array2<f64>), &Array2<f64>)| -> f64 {
+            let counts = &self.frames[frame].counts;
+            let each = counts.iter().zip(predicted).zip(variance);
+            each.filter(|(_, v)| v.is_finite()).map(|((d, p), v)| huber((d - p) / v.sqrt()).0).sum()
+        };
+        let each: Vec<f64> = self.which.par_iter().zip(predicted).zip(variances).map(one).collect();
+        let sum: f64 = each.iter().sum();
         let priors = model.parameters.iter().zip(x).zip(self.expected);
         sum + priors.map(|((p, x), e)| 0.5 * ((x - e) / p.prior).powi(2)).sum::<f64>()
     }
@@ -94,7 +110,7 @@ impl Task<'_> {
         let pixels: usize = self.which.iter().map(|&frame| self.frames[frame].counts.len()).sum();
         let room = size_of::<f32>() * pixels * x.len() <= KEPT_BYTES;
         let mut kept = room.then(|| vec![Vec::new(); self.which.len()]);
-        model.linearise(self.frames, &self.which, x, |at, linear| {
+        model.linearise(self.frames, &self.which, (x, &self.derived()), |at, linear| {
             self.add(&mut normal, self.which[at], &linear.counts, &linear.columns, offset, noise);
             if let Some(kept) = &mut kept {
                 kept[at] = linear.columns;
@@ -162,25 +178,33 @@ impl Task<'_> {
         let mut x = from.x;
         let mut predicted = model.evaluate(self.frames, &self.which, &x)?;
         let mut noise = self.noise(&predicted, offset(model, &x));
-        let mut slopes = from.slopes.filter(|slopes| slopes.which == self.which);
-        let mut damping = 1e-3;
+        let mut slopes =
+            from.slopes.filter(|slopes| slopes.which == self.which && slopes.derived == self.derived());
+        // Not far from where a rough one ended.
+        let mut damping = if self.rough > 0.0 { 1e-3 } else { 1e-6 };
         let mut converged = false;
         let mut iterations = 0;
         let mut began = None;
+        let (mut rest, mut normal) = (from.rest, None);
         while iterations < self.steps && !converged {
             iterations += 1;
-            let place = self.place(model, slopes, &predicted, &x, noise)?;
-            let before = self.loss(model, &predicted, &x, noise);
+            let place = self.place(model, (slopes, rest), &predicted, &x, noise)?;
+            let variances = self.variances(&predicted, offset(model, &x), noise);
+            let before = self.loss(model, &predicted, &x, &variances);
             slopes = place.slopes;
             began.get_or_insert(place.left);
-            if place.left < ENOUGH + self.rough * before {
-                let (iterations, began) = (from.iterations + iterations, began.unwrap_or(place.left));
-                let normal = Some(place.whole);
-                return Ok(Found { x, noise, iterations, converged: true, began, normal, slopes });
-            }
+            tracing::debug!(iterations, before, left = place.left, fresh = place.fresh, "search");
             // Ever shorter steps, ever closer to the steepest descent, until one helps.
             converged = true;
+            (rest, normal) = (place.left, Some(place.whole));
+            if place.left < ENOUGH + self.rough * before {
+                break;
+            }
             for _ in 0..7 {
+                let left = place.free.rest(&place.eigen, damping);
+                if place.left - left < ENOUGH {
+                    break;
+                }
                 let step = place.free.step(&place.eigen, damping);
                 let moved: Vec<f64> = model
                     .parameters
@@ -189,8 +213,10 @@ impl Task<'_> {
                     .map(|(p, (x, d))| (x + d).clamp(p.limits[0], p.limits[1]))
                     .collect();
                 let there = model.evaluate(self.frames, &self.which, &moved)?;
-                let after = self.loss(model, &there, &moved, noise);
+                let after = self.loss(model, &there, &moved, &variances);
+                tracing::debug!(damping, foreseen = place.left - left, gained = before - after, "step");
                 if after < before {
+                    (rest, normal) = (left, None);
                     // A number at the end of its range has more to gain but nowhere to go.
                     converged = damping < 1e-5 && before - after < ENOUGH;
                     (x, predicted) = (moved, there);
@@ -207,20 +233,21 @@ impl Task<'_> {
             ));
         }
         let (iterations, began) = (from.iterations + iterations, began.unwrap_or(0.0));
-        Ok(Found { x, noise, iterations, converged, began, normal: None, slopes })
+        Ok(Found { x, noise, iterations, converged, began, normal, slopes, rest })
     }
 
-    /// Normal equations where a search stands, along the derivatives that it has if they hold, and along new ones if not.
+    /// Normal equations where a search stands, along the derivatives that it has if they hold, and along new ones if not. A step
+    /// that got there was to leave `rest`.
     fn place(
         &self,
         model: &mut Model,
-        slopes: Option<Slopes>,
+        (slopes, rest): (Option<Slopes>, f64),
         predicted: &[Array2<f64>],
         x: &[f64],
         noise: Noise,
     ) -> Result<Place, EstimateError> {
         if let Some(slopes) = slopes {
-            let most = (STALE * slopes.left).max(ENOUGH);
+            let most = (STALE * slopes.left).max(ENOUGH) + 2.0 * rest;
             let place = self.free(model, self.along(model, &slopes, predicted, x, noise), x);
             if place.left <= most {
                 return Ok(Place { slopes: Some(slopes), ..place });
@@ -228,8 +255,13 @@ impl Task<'_> {
         }
         let (whole, columns) = self.linearise(model, x, noise)?;
         let place = self.free(model, whole, x);
-        let slopes = columns.map(|columns| Slopes { which: self.which.clone(), columns, left: place.left });
-        Ok(Place { slopes, ..place })
+        let slopes = columns.map(|columns| Slopes {
+            which: self.which.clone(),
+            derived: self.derived(),
+            columns,
+            left: place.left,
+        });
+        Ok(Place { slopes, fresh: true, ..place })
     }
 
     /// What the parameters that may move have to gain by normal equations.
@@ -248,7 +280,7 @@ impl Task<'_> {
         }
         let eigen = free.eigen();
         let left = 0.5 * free.gradient.dot(&free.step(&eigen, 0.0));
-        Place { whole, free, eigen, left, slopes: None }
+        Place { whole, free, eigen, left, slopes: None, fresh: false }
     }
 }
 
@@ -261,6 +293,8 @@ struct Place {
     /// Loss to be gained.
     left: f64,
     slopes: Option<Slopes>,
+    /// Whether derivatives were made here.
+    fresh: bool,
 }
 
 /// Counts in the dark.

@@ -25,7 +25,7 @@ const NEAR: usize = 6;
 /// Shape of Kaiser's window, with which both err by less than 6e-4, up to 0.4 and 0.3 cycles.
 const BETA: f64 = 7.0;
 /// Weights of the smoothing beyond pixel and blur, on either side.
-const TAIL: usize = 6;
+const TAIL: usize = 5;
 /// Interpolation weights are tabulated at so many places between two pixels, linear in between.
 const TABLE: usize = 512;
 
@@ -356,7 +356,8 @@ fn near(part: f64) -> [f32; 2 * NEAR] {
 /// frequencies `f`, which weigh `(1 - 2 f)^4`, since intensities have least near half a cycle. A spectrum that is cut off would ring.
 fn smoothing(width: f64, variance: f64) -> Vec<f32> {
     const STEPS: usize = 128;
-    let radius = (0.5 * width + 4.0 * variance.sqrt()).ceil() as usize + TAIL;
+    // A blur that is almost none has as many weights as none has: what a camera sees must not leap where a fit begins to blur.
+    let radius = (0.5 * width + 4.0 * (variance + 0.045).sqrt()).ceil() as usize + TAIL;
     let n = radius + 1;
     let (mut normal, mut right) = (vec![0.0; n * n], vec![0.0; n]);
     for step in 0..STEPS {
