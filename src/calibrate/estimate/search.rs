@@ -200,9 +200,9 @@ impl Task<'_> {
             if place.left < ENOUGH + self.rough * before {
                 break;
             }
-            for _ in 0..7 {
+            for tries in 0..7 {
                 let left = place.free.rest(&place.eigen, damping);
-                if place.left - left < ENOUGH {
+                if tries > 0 && place.left - left < ENOUGH {
                     break;
                 }
                 let step = place.free.step(&place.eigen, damping);
@@ -224,6 +224,10 @@ impl Task<'_> {
                     break;
                 }
                 damping *= 10.0;
+            }
+            if converged && normal.is_some() && !place.fresh {
+                // No step helps along old derivatives; new ones may know better.
+                (slopes, converged) = (None, false);
             }
             noise = self.noise(&predicted, offset(model, &x));
             news(&format!(

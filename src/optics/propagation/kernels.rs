@@ -5,12 +5,11 @@
 
 use std::f64::consts::TAU;
 
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use num_complex::Complex64;
 
 use super::plain;
-use crate::optics::Field;
+use crate::optics::{Field, map};
 
 /// What a kernel is sampled on.
 pub(super) struct Sampling {
@@ -44,11 +43,7 @@ impl Sampling {
 
     /// Fills a grid from the values of two axes.
     fn fill(&self, y: &[f64], x: &[f64], value: impl Fn(f64, f64) -> Complex64 + Sync) -> Field {
-        let mut h = Array2::zeros((self.padded[0], self.padded[1]));
-        h.axis_iter_mut(Axis(0)).into_par_iter().zip(y).for_each(|(mut row, &y)| {
-            row.iter_mut().zip(x).for_each(|(h, &x)| *h = value(y, x));
-        });
-        h
+        map(self.padded, |r, c| value(y[r], x[c]))
     }
 }
 
