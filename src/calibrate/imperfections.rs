@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Drift;
+use super::{Drift, RangeMap};
 use crate::optics::{Angle, Length};
 
 /// `[imperfections]`: nothing is wrong by default.
@@ -61,6 +61,9 @@ pub struct LayerErrors {
     /// Measured phase response in radians at equally spaced commands 0..=2 pi; replaces range and gamma.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lut: Option<Vec<f64>>,
+    /// Where the phase differs over the modulator: factors on what range and gamma, or the table, say, in rows from top to bottom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range_map: Option<RangeMap>,
     /// Pixel cross-talk: standard deviation of the smoothing, pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crosstalk: Option<f64>,
@@ -189,6 +192,7 @@ impl LayerErrors {
             range,
             gamma,
             lut,
+            range_map,
             crosstalk,
             efficiency,
             fill_factor,

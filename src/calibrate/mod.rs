@@ -9,6 +9,7 @@ mod gray;
 mod imperfections;
 pub mod predict;
 mod preset;
+mod range_map;
 pub mod response;
 
 pub use devices::{Devices, devices};
@@ -20,3 +21,4 @@ pub use gray::gray_phases;
 pub use imperfections::{Aberration, CameraConfig, Illumination, Imperfections, LayerErrors};
 pub use predict::{PredictError, Prediction, Predictor};
 pub use preset::{PresetError, resolve};
+pub use range_map::RangeMap;

@@ -43,6 +43,7 @@ pub(super) fn export(args: &Export, common: &Common) -> anyhow::Result<ExitCode>
         let e = errors.as_ref().map(|all| all.of(number)).unwrap_or_default();
         let preparation = Preparation {
             phases: table.clone().or_else(|| errors.as_ref().map(|_| gray_phases(&e))),
+            stretch: None,
             aberration: None,
             correction: flatness.clone(),
             turns: args.rotate.parse::<u32>().unwrap_or(0) / 90,
@@ -124,6 +125,10 @@ impl Layer<'_> {
         let mut files = serde_json::Map::new();
         let corrected = aberration(e, self.number)?;
         if let Some(mask) = read("")? {
+            preparation.stretch = e.range_map.as_ref().map(|map| {
+                let own = map.over(experiment.optics.pixels.both()).mapv(|v| v as f32);
+                self.on_panel(&own, experiment).mapv(f64::from)
+            });
             preparation.aberration = self.wavefront(&corrected, mask.dim(), experiment)?;
             let made = preparation.phase(mask.view(), self.panel)?;
             files.insert("phase".into(), json!(self.save("phase", &made.bitmap)?));
@@ -131,6 +136,7 @@ impl Layer<'_> {
             told["error_rms"] = json!(made.error_rms);
             told["error_max"] = json!(made.error_max);
             told["unreached"] = json!(made.unreached);
+            told["corrected_range_map"] = json!(e.range_map);
             told["corrected_zernike"] = json!(corrected);
         }
         if let Some(mask) = read("-amplitude")? {

@@ -14,6 +14,8 @@ const STEPS: usize = 1 << 16;
 pub struct Preparation {
     /// Phase of each gray value, radians; default: 256 gray values are `2 pi`.
     pub phases: Option<Vec<f64>>,
+    /// Factors on these phases, for the network's pixels, in the mask's place and turn.
+    pub stretch: Option<Array2<f64>>,
     /// Phase that the panel adds on the network's pixels, radians: taken off the mask, in whose place and turn it is.
     pub aberration: Option<Array2<f64>>,
     /// Phase that is to be shown besides, radians, for every pixel of the panel as it is mounted: the maker's flatness correction.
@@ -65,6 +67,12 @@ impl Preparation {
             }
             wanted -= aberration;
         }
+        if let Some(stretch) = self.stretch.as_ref().filter(|s| s.dim() != wanted.dim()) {
+            let problem =
+                format!("phase factors of {:?} pixels on a mask of {:?}", stretch.dim(), mask.dim());
+            return Err(Misfit(problem));
+        }
+        let stretch = self.stretch.as_ref().map(|s| self.turned(s.clone()));
         let mut turned = self.turned(wanted);
         let corner = self.corner(&turned, panel)?;
         let [rows, cols] = panel.pixels;
@@ -85,14 +93,21 @@ impl Preparation {
             *v = everywhere[at];
         }
         let table = Inverse::new(self.phases.as_deref())?;
-        let bitmap = everywhere.mapv(|v| table.gray(v));
+        let mut bitmap = everywhere.mapv(|v| table.gray(v));
+        let factor = |at: (usize, usize)| stretch.as_ref().map_or(1.0, |s| s[at]);
+        if stretch.is_some() {
+            for ((r, c), v) in turned.indexed_iter() {
+                bitmap[[r + corner[0], c + corner[1]]] = table.stretched(*v, factor((r, c)));
+            }
+        }
         let (mut square, mut most, mut unreached) = (0.0, 0.0_f64, 0.0);
         for ((r, c), v) in turned.indexed_iter() {
-            let shown = table.phases[usize::from(bitmap[[r + corner[0], c + corner[1]]])];
+            let by = factor((r, c));
+            let shown = by * table.phases[usize::from(bitmap[[r + corner[0], c + corner[1]]])];
             let error = distance(shown, *v);
             square += error * error;
             most = most.max(error);
-            unreached += if error > table.coarse { 1.0 } else { 0.0 };
+            unreached += if error > by * table.coarse { 1.0 } else { 0.0 };
         }
         let n = turned.len() as f64;
         Ok(Prepared {
@@ -190,6 +205,12 @@ impl Inverse {
         let step = (phase / TAU).rem_euclid(1.0) * STEPS as f64;
         self.gray[step.round() as usize % STEPS]
     }
+
+    /// Where a pixel makes `factor` times the phase of the table.
+    fn stretched(&self, phase: f64, factor: f64) -> u8 {
+        let off = |gray: usize| distance(factor * self.phases[gray], phase);
+        (0..256).min_by(|&a, &b| off(a).total_cmp(&off(b))).unwrap_or(0) as u8
+    }
 }
 
 #[cfg(test)]
@@ -242,6 +263,38 @@ mod tests {
         assert_eq!(differ, 0);
         assert_eq!(made.bitmap[[0, 0]], 0);
         assert!(made.error_max <= TAU / 512.0 + 1e-4 && made.error_rms > 0.0);
+    }
+
+    #[test]
+    fn every_place_gets_the_gray_value_that_it_needs() {
+        let response = power(1.3, 1.2);
+        let stretch = Array2::from_shape_fn((8, 10), |(r, c)| 0.9 + 0.02 * r as f64 + 0.01 * c as f64);
+        let one = |turns: u32, stretch: Option<Array2<f64>>| {
+            let own =
+                Preparation { phases: Some(response.clone()), stretch, turns, ..Preparation::default() };
+            own.phase(mask().view(), &panel()).unwrap()
+        };
+        let made = one(0, Some(stretch.clone()));
+        let error = |at: [usize; 2], r: usize, c: usize, made: &Prepared| {
+            let shown = stretch[[r, c]] * response[usize::from(made.bitmap[at])];
+            distance(shown, f64::from(mask()[[r, c]]))
+        };
+        let straight =
+            mask().indexed_iter().map(|((r, c), _)| error([r + 6, c + 10], r, c, &made)).fold(0.0, f64::max);
+        assert!(
+            straight < 0.03 && (straight - made.error_max).abs() < 1e-9 && made.unreached == 0.0,
+            "{straight}"
+        );
+        // Turned by a quarter: (r, c) comes to (c, rows - 1 - r).
+        let turned = one(1, Some(stretch.clone()));
+        let [top, left] = turned.corner;
+        for ((r, c), _) in mask().indexed_iter() {
+            assert!(error([top + c, left + 7 - r], r, c, &turned) < 0.03, "{r} {c}");
+        }
+        let even = one(0, None);
+        assert!(error([13, 19], 7, 9, &even) > 0.1);
+        let wrong = Preparation { stretch: Some(Array2::ones((3, 3))), ..Preparation::default() };
+        assert!(wrong.phase(mask().view(), &panel()).unwrap_err().to_string().contains("factors"));
     }
 
     #[test]

@@ -123,6 +123,12 @@ pub(super) fn program(p: &Program, max_batch: usize) -> Result<(), EngineError> 
         if let Some(factor) = &mask.factor {
             array("mask factor", m + 1, factor, p.shape)?;
         }
+        if let Some(stretch) = &mask.stretch {
+            let given = [stretch.nrows(), stretch.ncols()];
+            if given != p.shape {
+                return Err(shape(format!("phase factors of mask {}", m + 1), p.shape, given));
+            }
+        }
         if mask.lut.as_ref().is_some_and(|l| l.len() < 2) {
             return Err(shape(format!("look-up table of mask {}", m + 1), "at least 2 entries", 1));
         }
@@ -173,8 +179,9 @@ struct Structure {
     transfers: usize,
     /// Mask, transfer functions, and which multipliers there are.
     hops: Vec<(Option<usize>, [usize; 2], [bool; 3])>,
-    /// Of every modulator: kind, whether it is frozen, has levels, is resampled, has a factor; entries of the table, of the kernel.
-    modulators: Vec<(MaskKind, [bool; 4], [usize; 2])>,
+    /// Of every modulator: kind, whether it is frozen, has levels, is resampled, has a factor, has factors on phases;
+    /// entries of the table, of the kernel.
+    modulators: Vec<(MaskKind, [bool; 5], [usize; 2])>,
     regions: [usize; 2],
     camera: (bool, bool),
     relay: Relay,
@@ -190,7 +197,8 @@ impl Structure {
         };
         let modulator = |m: &Modulator| {
             let entries = m.lut.as_ref().map_or(0, |l| l.len());
-            let there = [m.frozen, m.levels.is_some(), m.resample.is_some(), m.factor.is_some()];
+            let (factor, stretch) = (m.factor.is_some(), m.stretch.is_some());
+            let there = [m.frozen, m.levels.is_some(), m.resample.is_some(), factor, stretch];
             (m.kind, there, [entries, m.crosstalk.len()])
         };
         Self {

@@ -176,7 +176,8 @@ pub enum Encoding {
 /// A modulator: from commanded phase and amplitude to complex mask, in this order.
 ///
 /// 1. wrap to `0..2 pi`; with [`Modulator::levels`] `n`, round to the nearest of `n` levels `2 pi k / n` (`k = n` is `0`);
-/// 2. look-up table, linear between its entries: entry `k` of `lut` is the phase at command `2 pi k / (len - 1)`;
+/// 2. look-up table, linear between its entries: entry `k` of `lut` is the phase at command `2 pi k / (len - 1)`,
+///    then times [`Modulator::stretch`] of the pixel;
 /// 3. cross-talk: the phase is convolved, rows then columns, with the symmetric kernel `[k_R .. k_1 k_0 k_1 .. k_R]`, border repeated;
 /// 4. `m = a c + leak` with the carrier `c = (1 - leak) exp(i phase)`, so that `|m| <= 1`: a modulator never amplifies. The
 ///    amplitude `a` is 1 for phase masks; else the command, with [`Modulator::levels`] rounded to the nearest of `n` levels
@@ -195,6 +196,8 @@ pub struct Modulator {
     pub levels: Option<u32>,
     /// Phase response in radians at equally spaced commands in `0..=2 pi`, at least two entries; `None`: ideal.
     pub lut: Option<Arc<[f64]>>,
+    /// Factor on the phase of every pixel, shape [`Program::shape`]; `None`: 1.
+    pub stretch: Option<Arc<Array2<f64>>>,
     /// Cross-talk kernel `k_0, k_1, .., k_R` with `k_0 + 2 sum k_r = 1`; empty: none.
     pub crosstalk: Vec<f64>,
     /// Amplitude of the unmodulated part (zero order), 0 to 1; the modulated part has [`Modulator::gain`].

@@ -21,8 +21,10 @@ const PLACES: usize = 1024;
 
 /// What a modulator makes of gray values, evaluated anywhere.
 pub(super) struct FineMask {
-    /// Phase of each gray value, radians.
+    /// Phase of each gray value, radians, before the factor of the pixel.
     phase: Vec<f64>,
+    /// Factors on the phases of pixels; none: 1.
+    stretch: Option<Array2<f64>>,
     /// Side of the active square, pixels.
     active: f64,
     /// From metres about the axis to pixels: rows of `[y, x]`.
@@ -44,6 +46,7 @@ impl FineMask {
         let share = e.fill_factor.unwrap_or(1.0) * e.efficiency.unwrap_or(1.0).sqrt();
         Ok(Self {
             phase: (0..256).map(|g| phase(e, g)).collect(),
+            stretch: stretch(e, grid, layer)?,
             active: share.sqrt(),
             matrix: [[cos / dy, -sin / dy], [sin / dx, cos / dx]],
             centre: [(grid.rows / 2) as f64, (grid.cols / 2) as f64],
@@ -69,6 +72,11 @@ impl FineMask {
         }
     }
 
+    /// The phase of a pixel.
+    fn shown(&self, gray: &Array2<u8>, pixel: [usize; 2]) -> f64 {
+        self.phase[usize::from(gray[pixel])] * self.stretch.as_ref().map_or(1.0, |s| s[pixel])
+    }
+
     /// Pixels that keep their phase up to their edge.
     fn flat(&self, gray: &Array2<u8>, at: [f64; 2], half: [f64; 2]) -> Complex64 {
         let [rows, cols] = [0, 1].map(|k| self.overlaps(k, at[k], half[k], (2.0, spline_below)));
@@ -76,7 +84,7 @@ impl FineMask {
         for y in rows.iter().filter(|o| o.whole > 0.0) {
             for x in cols.iter().filter(|o| o.whole > 0.0) {
                 let (active, whole) = (y.active * x.active, y.whole * x.whole);
-                let phase = self.phase[usize::from(gray[[y.pixel, x.pixel]])];
+                let phase = self.shown(gray, [y.pixel, x.pixel]);
                 sum += Complex64::from_polar(active, phase) + (whole - active);
             }
         }
@@ -88,7 +96,7 @@ impl FineMask {
         let part = self.half.map(|h| h / POINTS as f64);
         let points: [[f64; POINTS]; 2] =
             [0, 1].map(|k| std::array::from_fn(|q| at[k] + part[k] * (2.0 * q as f64 + 1.0 - POINTS as f64)));
-        let phases = fringe.phases(&points, |[r, c]| self.phase[usize::from(gray[[r, c]])], self.shape);
+        let phases = fringe.phases(&points, |at| self.shown(gray, at), self.shape);
         let mut sum = Complex64::ZERO;
         let shares: [[[f64; 2]; POINTS]; 2] = [0, 1].map(|k| points[k].map(|at| self.share(k, at, part[k])));
         for (q, [active_y, whole_y]) in shares[0].into_iter().enumerate() {
@@ -150,6 +158,18 @@ struct Overlap {
     pixel: usize,
     active: f64,
     whole: f64,
+}
+
+fn stretch(e: &LayerErrors, grid: &Grid, layer: usize) -> Result<Option<Array2<f64>>, LabError> {
+    let Some(map) = &e.range_map else { return Ok(None) };
+    match map.problem() {
+        None => Ok(Some(map.over(grid.shape()))),
+        Some(problem) => {
+            let [rows, cols] = map.parts();
+            let key = format!("imperfections (layer {layer}).range_map");
+            Err(wrong(key, format!("{rows} x {cols} parts"), problem))
+        }
+    }
 }
 
 /// The phase that a gray value asks for.

@@ -271,7 +271,7 @@ fn drawn(a: &mut Aberration, grid: &Grid, seed: u64, stream: u64) -> Result<(), 
 
 /// Refuses errors of a layer that the renderer would pass over.
 fn known(errors: &LayerErrors, number: usize) -> Result<(), LabError> {
-    const RENDERED: [&str; 17] = [
+    const RENDERED: [&str; 18] = [
         "shift",
         "axial",
         "roll",
@@ -281,6 +281,7 @@ fn known(errors: &LayerErrors, number: usize) -> Result<(), LabError> {
         "range",
         "gamma",
         "lut",
+        "range_map",
         "crosstalk",
         "efficiency",
         "fill_factor",

@@ -38,6 +38,10 @@ pub(super) fn check(e: &LayerErrors, number: usize, grid: &Grid, distance: f64) 
     if let Some(side) = e.aperture.filter(|a| !(0.0..=1.0).contains(a)) {
         return Err(value(key("aperture"), side, "must be 0 (points) to 1 pitch"));
     }
+    if let Some((map, problem)) = e.range_map.as_ref().and_then(|map| Some((map, map.problem()?))) {
+        let [rows, cols] = map.parts();
+        return Err(value(key("range_map"), format!("{rows} x {cols} parts"), problem));
+    }
     let sides = [
         ("modulator_aberration", &e.modulator_aberration),
         ("camera_aberration", &e.camera_aberration),

@@ -31,6 +31,8 @@ fn needed(config: &SystemConfig, padded: [usize; 2], layers: &[LayerErrors]) -> 
         }
         let lit = e.illumination.is_some() || e.modulator_edge.is_some();
         factors += u64::from(e.modulator_aberration.is_some() || lit);
+        // Factors on phases are real: half as large.
+        factors += u64::from(e.range_map.is_some());
         factors += u64::from(e.camera_aberration.is_some() || e.camera_edge.is_some());
     }
     // One command and its two moments, single precision.

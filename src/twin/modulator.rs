@@ -3,6 +3,7 @@
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
+use ndarray::Array2;
 use num_complex::Complex64;
 
 use super::errors::{ConfigError, value};
@@ -67,6 +68,7 @@ pub(super) fn modulator_at(
     Ok(Modulator {
         levels: e.bits.map(|b| 1 << b),
         lut: lut(e, &key)?,
+        stretch: stretch(e, grid),
         crosstalk: crosstalk(e, &key)?,
         leak: 1.0 - active,
         resample: resample(e, grid, &key)?,
@@ -93,6 +95,12 @@ fn lut(e: &LayerErrors, key: &dyn Fn(&str) -> String) -> Result<Option<Arc<[f64]
         return Ok(None);
     }
     Ok(Some(response(range, gamma).into()))
+}
+
+/// The factor on every pixel's phase; `None` where it is 1 everywhere.
+fn stretch(e: &LayerErrors, grid: &Grid) -> Option<Arc<Array2<f64>>> {
+    let uneven = e.range_map.as_ref().filter(|map| map.0.iter().flatten().any(|v| *v != 1.0));
+    uneven.map(|map| Arc::new(map.over(grid.shape())))
 }
 
 /// The look-up table of a phase response.
@@ -143,8 +151,9 @@ pub(super) fn flat_response(m: &Modulator, grid: &Grid) -> Option<Field> {
     if m.factor.is_none() && m.resample.is_none() && start == 0.0 && m.leak == 0.0 {
         return None;
     }
-    let response = Complex64::from_polar(m.gain(), start) + m.leak;
     let mut field = Field::from_shape_fn((grid.rows, grid.cols), |(r, c)| {
+        let phase = start * m.stretch.as_ref().map_or(1.0, |s| s[[r, c]]);
+        let response = Complex64::from_polar(m.gain(), phase) + m.leak;
         response * m.resample.as_ref().map_or(1.0, |a| coverage(a, [r, c], grid.shape()))
     });
     if let Some(factor) = &m.factor {

@@ -6,6 +6,7 @@ mod measured_caustic;
 mod measured_field;
 mod measured_holograms;
 mod predict;
+mod range_map;
 mod response;
 mod uneven;
 mod wavefront;

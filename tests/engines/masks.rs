@@ -124,12 +124,18 @@ fn the_transposed_pass_is_the_forward_pass_where_nothing_is_wrong() {
     assert!(forward[1].iter().all(|g| *g == 0.0), "the phase of an amplitude mask is not trained");
 }
 
+/// A phase range that falls along the panel.
+pub(crate) fn stretch() -> Arc<Array2<f64>> {
+    Arc::new(Array2::from_shape_fn((64, 64), |(r, c)| 0.9 + 0.003 * r as f64 - 0.001 * c as f64))
+}
+
 /// Everything that a modulator can have.
 fn everything(kind: MaskKind) -> Modulator {
     Modulator {
         kind,
         levels: Some(200),
         lut: Some((0..17).map(|k| 6.0 * (f64::from(k) / 16.0).powf(1.2)).collect()),
+        stretch: Some(stretch()),
         crosstalk: vec![0.7, 0.1, 0.05],
         leak: 0.1,
         resample: Some(Affine { matrix: [[0.999, 0.02], [-0.02, 1.001]], offset: [0.4, -1.7] }),

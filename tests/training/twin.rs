@@ -340,6 +340,8 @@ fn impossible_settings_are_named() {
         ("[imperfections.all]\nefficiency = 1.5", "efficiency = 1.5"),
         ("[imperfections.all]\ngamma = 0.0", "gamma = 0"),
         ("[imperfections.all]\nlut = [0.0]", "lut = 1 entries"),
+        ("[imperfections.all]\nrange_map = [[1.0, 0.9], [1.0]]", "range_map = 2 x 2 parts"),
+        ("[imperfections.layer.2]\nrange_map = [[1.0, -0.9]]", "(layer 2).range_map = 1 x 2 parts"),
         ("[imperfections.all]\nmodulator_edge = 0.0", "modulator_edge = 0"),
         ("[imperfections.layer.9]\nbits = 8", "imperfections.layer = 9"),
         ("[imperfections.layer.02]\nbits = 8", "imperfections.layer = 02"),

@@ -89,7 +89,7 @@ pub fn estimate(
     }
     let mut model = Model::new(&m.config, base, engine)?;
     let layers = shown(&fit);
-    model.parameters = parameters::list(&m.config, model.grid(), &layers, choice)?;
+    model.parameters = parameters::list(&m.config, base, model.grid(), &layers, choice)?;
     let expected = model.start();
     let inside = model.inside(&expected);
     let correction = Correction::read(m, &fit)?;
@@ -234,6 +234,7 @@ fn is_coarse(knob: Knob) -> bool {
             | Knob::Gain
             | Knob::Offset
             | Knob::Range
+            | Knob::RangeMap { .. }
     )
 }
 

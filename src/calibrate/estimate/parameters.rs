@@ -1,7 +1,7 @@
 //! The numbers that can be estimated: names, units, scales, and how they get into a calibration.
 
 use super::EstimateError;
-use crate::calibrate::{Calibration, Illumination, LayerErrors, Response};
+use crate::calibrate::{Calibration, Illumination, LayerErrors, RangeMap, Response};
 use crate::measure::MeasurementConfig;
 use crate::optics::{Angle, Grid, Length};
 
@@ -22,6 +22,11 @@ pub(crate) enum Knob {
     FillFactor,
     Range,
     Gamma,
+    /// One place `[row, column]` of a map of so many.
+    RangeMap {
+        at: [usize; 2],
+        of: [usize; 2],
+    },
     Crosstalk,
     Aperture,
     /// Of the camera.
@@ -51,7 +56,7 @@ pub(crate) struct Parameter {
 }
 
 /// Knobs of a layer with the names by which `--free` and `--fix` know them.
-const LAYER: [(&str, &[Knob]); 13] = [
+const LAYER: [(&str, &[Knob]); 14] = [
     ("shift", &[Knob::Shift(0), Knob::Shift(1)]),
     ("axial", &[Knob::Axial]),
     ("roll", &[Knob::Roll]),
@@ -61,6 +66,7 @@ const LAYER: [(&str, &[Knob]); 13] = [
     ("fill_factor", &[Knob::FillFactor]),
     ("range", &[Knob::Range]),
     ("gamma", &[Knob::Gamma]),
+    ("range_map", &[]),
     ("crosstalk", &[Knob::Crosstalk]),
     ("aperture", &[Knob::Aperture]),
     ("modulator_aberration", &[]),
@@ -75,6 +81,9 @@ const CAMERA: [(&str, Knob); 6] = [
     ("shear", Knob::Shear),
     ("aspect", Knob::Aspect),
 ];
+
+/// Rows and columns of a map of phase ranges that nobody gave.
+const MAP: [usize; 2] = [3, 3];
 
 /// The names that `--free` and `--fix` know.
 pub fn names() -> Vec<&'static str> {
@@ -98,9 +107,11 @@ impl Default for Choice {
     }
 }
 
-/// The list of parameters: `layers` are those that frames show, each with the number of distances behind it that frames have.
+/// The list of parameters: `layers` are those that frames show, each with the number of distances behind it that frames have;
+/// `base` is what is known already.
 pub(crate) fn list(
     config: &MeasurementConfig,
+    base: &Calibration,
     grid: &Grid,
     layers: &[(usize, usize)],
     choice: &Choice,
@@ -113,15 +124,27 @@ pub(crate) fn list(
     let free = |name: &str, default: bool| {
         (default || choice.free.iter().any(|n| n == name)) && !choice.fix.iter().any(|n| n == name)
     };
+    let mapped = free("range_map", false);
     let mut all = Vec::new();
     for &(layer, distances) in layers {
         let several = distances > 1;
         for (name, knobs) in LAYER {
-            let default = !matches!(name, "tilt" | "crosstalk") || (name == "tilt" && several);
+            let default = match name {
+                "tilt" => several,
+                "crosstalk" | "range_map" => false,
+                // A map says how large the range is everywhere.
+                "range" => !mapped,
+                _ => true,
+            };
             if !free(name, default) {
                 continue;
             }
             all.extend(knobs.iter().map(|&knob| parameter(knob, layer, config, grid)));
+            if name == "range_map" {
+                let of = base.imperfections.of(layer).range_map.map_or(MAP, |map| map.parts());
+                let places = (0..of[0]).flat_map(|row| (0..of[1]).map(move |column| [row, column]));
+                all.extend(places.map(|at| parameter(Knob::RangeMap { at, of }, layer, config, grid)));
+            }
             if name == "modulator_aberration" {
                 // Defocus is distance and magnification where the camera stands at one place.
                 let wanted = several || choice.free.iter().any(|n| n == name);
@@ -172,6 +195,9 @@ fn parameter(knob: Knob, layer: usize, config: &MeasurementConfig, grid: &Grid) 
         Knob::FillFactor => ("fill_factor".into(), "1", 0.01, 0.2, [0.3, 1.0]),
         Knob::Range => ("range".into(), "1", 0.01, 0.3, [0.1, 4.0]),
         Knob::Gamma => ("gamma".into(), "1", 0.01, 0.3, [0.2, 4.0]),
+        Knob::RangeMap { at: [row, column], .. } => {
+            (format!("range_map.{}.{}", row + 1, column + 1), "1", 0.01, 0.3, [0.1, 4.0])
+        }
         Knob::Crosstalk => ("crosstalk".into(), "pixel", 0.05, 0.5, [0.02, 4.0]),
         Knob::Aperture => ("aperture".into(), "pitch", 0.05, 0.4, [0.05, 1.0]),
         Knob::Gain => ("gain".into(), "count", 1.0, 100.0 * full, [1e-12, f64::INFINITY]),
@@ -216,6 +242,7 @@ impl Parameter {
             Knob::FillFactor => e.fill_factor.unwrap_or(0.95),
             Knob::Range => e.range.unwrap_or(1.0),
             Knob::Gamma => e.gamma.unwrap_or(1.0),
+            Knob::RangeMap { at: [row, column], .. } => e.range_map.map_or(1.0, |map| map.0[row][column]),
             Knob::Crosstalk => e.crosstalk.unwrap_or(0.2),
             Knob::Aperture => e.aperture.unwrap_or(0.9),
             Knob::Gain => r.map_or(1.0, |r| r.gain),
@@ -281,6 +308,9 @@ impl Parameter {
             Knob::FillFactor => e.fill_factor = Some(v),
             Knob::Range => e.range = Some(v),
             Knob::Gamma => e.gamma = Some(v),
+            Knob::RangeMap { at: [row, column], of } => {
+                e.range_map.get_or_insert_with(|| RangeMap::even(of)).0[row][column] = v;
+            }
             Knob::Crosstalk => e.crosstalk = Some(v),
             Knob::Aperture => e.aperture = Some(v),
             _ => {}

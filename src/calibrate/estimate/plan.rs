@@ -60,7 +60,8 @@ pub fn plan(
 ) -> Result<Proposal, EstimateError> {
     let mut config = MeasurementConfig { name: name.into(), optics: optics.clone(), ..Default::default() };
     config.camera = camera(optics);
-    let mut model = Model::new(&config, &Calibration::default(), engine)?;
+    let base = Calibration::default();
+    let mut model = Model::new(&config, &base, engine)?;
     let mut m = Measurement { dir: dir.into(), config };
     propose(&mut m, extent)?;
     let mut frames: Vec<FrameData> =
@@ -68,7 +69,7 @@ pub fn plan(
     expose(&mut model, &mut m, &mut frames)?;
     m.save()?;
     frames.retain(|f| m.config.frames[f.number - 1].role == Role::Fit);
-    model.parameters = parameters::list(&m.config, model.grid(), &shown(&frames), choice)?;
+    model.parameters = parameters::list(&m.config, &base, model.grid(), &shown(&frames), choice)?;
     let (normal, x) = foreseen(&mut model, &frames)?;
     let (unclear, held) = report::unclear(&model, &normal);
     let expected = report::estimates(&model, &normal, &x, &held, "foreseen for the nominal twin");

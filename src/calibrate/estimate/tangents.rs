@@ -58,6 +58,7 @@ impl MaskChange {
             | Knob::FillFactor
             | Knob::Range
             | Knob::Gamma
+            | Knob::RangeMap { .. }
             | Knob::Crosstalk => {
                 let mut bare = e;
                 (bare.modulator_aberration, bare.modulator_edge) = (None, None);

@@ -111,16 +111,16 @@ impl Layout {
     }
 
     /// A real array in the engine's order.
-    pub(super) fn real<T: Real>(&self, array: &Array2<f32>) -> Buffer<T> {
+    pub(super) fn real<T: Real>(&self, array: &Array2<impl Into<f64> + Copy>) -> Buffer<T> {
         let mut buffer = Buffer::zeros(self.pixels());
         self.write_real(array, &mut buffer);
         buffer
     }
 
     /// Writes a real array in the engine's order.
-    pub(super) fn write_real<T: Real>(&self, array: &Array2<f32>, to: &mut [T]) {
+    pub(super) fn write_real<T: Real>(&self, array: &Array2<impl Into<f64> + Copy>, to: &mut [T]) {
         for ((r, c), v) in array.indexed_iter() {
-            to[self.place(r, c)] = T::of(f64::from(*v));
+            to[self.place(r, c)] = T::of((*v).into());
         }
     }
 

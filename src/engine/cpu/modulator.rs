@@ -16,6 +16,8 @@ pub(super) struct Response<T> {
     graded: bool,
     levels: Option<u32>,
     lut: Option<Vec<T>>,
+    /// Factors on phases.
+    stretch: Option<Buffer<T>>,
     kernel: Vec<T>,
     gain: T,
     leak: T,
@@ -72,6 +74,7 @@ impl<T: Real> Response<T> {
             graded: m.kind.has_amplitude(),
             levels: m.levels,
             lut: m.lut.as_ref().map(|l| l.iter().map(|&v| T::of(v)).collect()),
+            stretch: m.stretch.as_ref().map(|s| layout.real(s)),
             kernel: m.crosstalk.iter().map(|&v| T::of(v)).collect(),
             gain: T::of(m.gain()),
             leak: T::of(m.leak),
@@ -116,13 +119,14 @@ impl<T: Real> Response<T> {
                     }
                     by_lanes!(layout.lanes, unit_in_place::<T>(self.gain, self.leak, mask));
                 }
-                None if self.levels.is_none() && self.lut.is_none() => {
+                None if self.levels.is_none() && self.lut.is_none() && self.stretch.is_none() => {
                     by_lanes!(layout.lanes, unit::<T>(phases, self.gain, self.leak, mask));
                 }
                 None => {
                     for (x, phases) in phases.chunks_exact(layout.lanes).enumerate() {
                         for (lane, &phase) in phases.iter().enumerate() {
-                            mask[x * 2 * layout.lanes + lane] = self.respond(T::of(f64::from(phase)));
+                            let place = b * block + x * layout.lanes + lane;
+                            mask[x * 2 * layout.lanes + lane] = self.respond(T::of(f64::from(phase)), place);
                         }
                     }
                     by_lanes!(layout.lanes, unit_in_place::<T>(self.gain, self.leak, mask));
@@ -155,7 +159,7 @@ impl<T: Real> Response<T> {
             let at = layout.place(row, x);
             let phase = match self.looks_around() {
                 true => smooth[row * cols + x],
-                false => self.respond(T::of(f64::from(phases[at]))),
+                false => self.respond(T::of(f64::from(phases[at])), at),
             };
             let (c, s) = T::cos_sin(phase);
             let carrier = Complex::new(self.gain * c, self.gain * s);
@@ -201,7 +205,7 @@ impl<T: Real> Response<T> {
         (amplitude * steps + T::of(0.5)).floor() / steps
     }
 
-    /// Phases after look-up table and cross-talk, row-major, in `spare.phases`.
+    /// Phases after look-up table, factors and cross-talk, row-major, in `spare.phases`.
     fn smooth(&self, phases: &[f32], layout: Layout, spare: &mut Spare<T>) {
         let Spare { phases: out, smoothed, .. } = spare;
         let cols = layout.cols;
@@ -241,9 +245,16 @@ impl<T: Real> Response<T> {
         }
     }
 
-    /// Commanded phase -> quantisation -> look-up table.
+    /// Commanded phase -> quantisation -> look-up table -> factor of the pixel at a place in the engine's order.
     #[inline(always)]
-    fn respond(&self, phase: T) -> T {
+    fn respond(&self, phase: T, place: usize) -> T {
+        let even = self.even(phase);
+        self.stretch.as_ref().map_or(even, |s| even * s[place])
+    }
+
+    /// The response that all pixels have in common.
+    #[inline(always)]
+    fn even(&self, phase: T) -> T {
         let tau = T::TAU();
         let mut turns = phase / tau;
         turns = turns - turns.floor();
@@ -297,10 +308,11 @@ wide! {
 }
 
 wide! {
-    /// Phases of a row after quantisation and look-up table. (Rounding down is a call without the wider instructions.)
+    /// Phases of a row after quantisation, look-up table and factors. (Rounding down is a call without the wider instructions.)
     fn respond_row<T: Real>(response: &Response<T>, phases: &[f32], layout: Layout, row: usize, out: &mut [T]) {
         for (x, out) in out.iter_mut().enumerate() {
-            *out = response.respond(T::of(f64::from(phases[layout.place(row, x)])));
+            let place = layout.place(row, x);
+            *out = response.respond(T::of(f64::from(phases[place])), place);
         }
     }
 }

@@ -156,6 +156,10 @@ pub(super) fn inventory<'a>(
             let turns: Vec<f32> = lut.iter().map(|phase| (phase / std::f64::consts::TAU) as f32).collect();
             add(&format!("lut{m}"), turns.len() * 4, Contents::Floats(turns));
         }
+        if let Some(stretch) = &modulator.stretch {
+            let factors: Vec<f32> = stretch.iter().map(|&v| v as f32).collect();
+            add(&format!("stretch{m}"), factors.len() * 4, Contents::Floats(factors));
+        }
         if modulator.crosstalk.len() > 1 {
             let kernel: Vec<f32> = modulator.crosstalk.iter().map(|&k| k as f32).collect();
             add(&format!("kernel{m}"), kernel.len() * 4, Contents::Floats(kernel));

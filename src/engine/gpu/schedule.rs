@@ -325,7 +325,8 @@ impl<'a> Schedule<'a> {
                 .pixels(Stage::Command)
                 .uses("phases", format!("command{own}"))
                 .flag(modulator.levels.is_some(), "LEVELS")
-                .optional("LUT", "lut", lut);
+                .optional("LUT", "lut", lut)
+                .optional("STRETCH", "stretch", modulator.stretch.is_some().then(|| format!("stretch{m}")));
             let first = passes.len();
             passes.push(command);
             if modulator.crosstalk.len() > 1 {

@@ -227,7 +227,7 @@ fn camera(c: &CameraConfig) -> String {
 type Column = fn(&LayerErrors) -> Option<f64>;
 
 /// Every knob that has a number, with the unit it is shown in.
-const KNOBS: [(&str, &str, Column); 22] = [
+const KNOBS: [(&str, &str, Column); 23] = [
     ("lateral shift x", "µm", |e| e.shift.map(|s| s[0].0 * 1e6)),
     ("lateral shift y", "µm", |e| e.shift.map(|s| s[1].0 * 1e6)),
     ("axial error", "mm", |e| e.axial.map(|a| a.0 * 1e3)),
@@ -249,6 +249,10 @@ const KNOBS: [(&str, &str, Column); 22] = [
     ("camera aberration", "rad rms", |e| e.camera_aberration.as_ref().map(total_rms)),
     ("camera edge amplitude", "", |e| e.camera_edge),
     ("pupil aberration", "rad rms", |e| e.pupil_aberration.as_ref().map(total_rms)),
+    ("phase range over the panel, largest less smallest", "", |e| {
+        let all = || e.range_map.iter().flat_map(|m| m.0.iter().flatten().copied());
+        e.range_map.as_ref().map(|_| all().fold(f64::MIN, f64::max) - all().fold(f64::MAX, f64::min))
+    }),
     ("look-up table entries", "", |e| e.lut.as_ref().map(|l| l.len() as f64)),
 ];
 

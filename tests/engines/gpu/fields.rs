@@ -8,6 +8,7 @@ use ndarray::Array2;
 
 use super::{ADAM, F32, compare, compare_inference, compare_steps, fitted, gpu, reference, with};
 use crate::common::{Setup, batch, field_error, prepare, program, screen};
+use crate::masks::stretch;
 
 #[test]
 fn fields_and_gradients_agree_on_grids_of_all_kinds() {
@@ -187,11 +188,22 @@ fn modulators_agree() {
     let variants = [
         Modulator { levels: Some(16), ..base.clone() },
         Modulator { lut: Some(lut.clone()), ..base.clone() },
+        Modulator { stretch: Some(stretch()), ..base.clone() },
+        Modulator { levels: Some(16), stretch: Some(stretch()), ..base.clone() },
         Modulator { crosstalk: crosstalk.clone(), ..base.clone() },
         Modulator { leak: 0.3, ..base.clone() },
         Modulator { resample, ..base.clone() },
         Modulator { factor: factor.clone(), ..base.clone() },
-        Modulator { levels: Some(256), lut: Some(lut), crosstalk, leak: 0.1, resample, factor, ..base },
+        Modulator {
+            levels: Some(256),
+            lut: Some(lut),
+            stretch: Some(stretch()),
+            crosstalk,
+            leak: 0.1,
+            resample,
+            factor,
+            ..base
+        },
     ];
     for modulator in variants {
         let mut p = program(&Setup { layers: 1, padding: 1, ..Setup::default() });
