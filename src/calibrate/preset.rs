@@ -1,5 +1,7 @@
 //! Presets: named or given as a file, with the user's keys on top.
 
+use std::collections::BTreeMap;
+
 use super::Imperfections;
 
 /// The imperfect bench that comes with the program.
@@ -41,7 +43,9 @@ pub fn resolve(given: &Imperfections) -> Result<Imperfections, PresetError> {
             read(name, &text)?
         }
     };
-    let mut layers = base.layer;
+    // What is given for all layers wins over what the preset says of one.
+    let mut layers: BTreeMap<_, _> =
+        base.layer.into_iter().map(|(number, errors)| (number, given.all.over(&errors))).collect();
     for (number, own) in &given.layer {
         let merged = layers.get(number).map_or_else(|| own.clone(), |preset| own.over(preset));
         layers.insert(number.clone(), merged);
@@ -79,6 +83,20 @@ mod tests {
         assert_eq!(own.all.bits, Some(4));
         assert_eq!(own.all.modulator_aberration, bench.all.modulator_aberration);
         assert_eq!(own.camera, bench.camera);
+    }
+
+    #[test]
+    fn what_is_given_for_all_layers_wins_over_the_preset_s_own_layer() {
+        let flat = "preset = 'bench'\nall.modulator_aberration = { rms = 0.01 }\nlayer.1.bits = 5";
+        let own = resolve(&toml::from_str(flat).unwrap()).unwrap();
+        for number in 1..=2 {
+            assert_eq!(own.of(number).modulator_aberration.unwrap().rms, 0.01, "layer {number}");
+        }
+        assert_eq!((own.of(1).bits, own.of(2).bits), (Some(5), Some(8)));
+        let told = resolve(&toml::from_str("preset = 'bench'\nlayer.1.gamma = 2.0").unwrap()).unwrap();
+        assert_eq!(told.of(1).gamma, Some(2.0));
+        let bent = |number| told.of(number).modulator_aberration.unwrap().rms;
+        assert!(bent(1) > 3.0 * bent(2), "{} {}", bent(1), bent(2));
     }
 
     #[test]
