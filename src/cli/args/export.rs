@@ -12,7 +12,8 @@ use clap::Args;
     Modulators: meadowlark-1920x1152 (9.2 um), meadowlark-1920x1200 (8 um), hamamatsu-x15213 (1272 x 1024, 12.5 um),\n\
     holoeye-pluto (1920 x 1080, 8 um), holoeye-leto (1920 x 1080, 6.4 um), or WIDTHxHEIGHT.\n\
     From the calibration: phase response (lut, or range and gamma; range_map) and modulator_aberration of each layer.\n\
-    JSON keys: modulator, pixels, stage, dir, layers (array of layer, files, corner, error_rms, error_max, unreached,\n    corrected_zernike, corrected_range_map).")]
+    JSON keys: modulator, pixels, stage, dir, layers (array of layer, files, corner, error_rms, error_max, unreached,\n\
+    corrected_zernike, corrected_range_map).")]
 pub(in crate::cli) struct Export {
     /// Run folder
     pub(in crate::cli) run: PathBuf,
