@@ -1,6 +1,8 @@
 //! A phase range that differs from place to place on the modulator: a liquid crystal that is thicker on one side, a voltage
 //! that falls along the panel.
 
+use std::fmt;
+
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,14 @@ impl RangeMap {
             let line = |y: usize| self.0[y][x0] * (1.0 - wx) + self.0[y][x1] * wx;
             line(y0) * (1.0 - wy) + line(y1) * wy
         })
+    }
+}
+
+/// Its size, for messages.
+impl fmt::Display for RangeMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [rows, cols] = self.parts();
+        write!(f, "{rows} x {cols} parts")
     }
 }
 

@@ -164,11 +164,7 @@ fn stretch(e: &LayerErrors, grid: &Grid, layer: usize) -> Result<Option<Array2<f
     let Some(map) = &e.range_map else { return Ok(None) };
     match map.problem() {
         None => Ok(Some(map.over(grid.shape()))),
-        Some(problem) => {
-            let [rows, cols] = map.parts();
-            let key = format!("imperfections (layer {layer}).range_map");
-            Err(wrong(key, format!("{rows} x {cols} parts"), problem))
-        }
+        Some(problem) => Err(wrong(format!("imperfections (layer {layer}).range_map"), map, problem)),
     }
 }
 

@@ -39,8 +39,7 @@ pub(super) fn check(e: &LayerErrors, number: usize, grid: &Grid, distance: f64) 
         return Err(value(key("aperture"), side, "must be 0 (points) to 1 pitch"));
     }
     if let Some((map, problem)) = e.range_map.as_ref().and_then(|map| Some((map, map.problem()?))) {
-        let [rows, cols] = map.parts();
-        return Err(value(key("range_map"), format!("{rows} x {cols} parts"), problem));
+        return Err(value(key("range_map"), map, problem));
     }
     let sides = [
         ("modulator_aberration", &e.modulator_aberration),

@@ -6,6 +6,8 @@ use super::loss::LossConfig;
 use crate::calibrate::LayerErrors;
 use crate::engine;
 
+/// Bytes of a real number in `f64`.
+const REAL: u64 = 8;
 /// Bytes of a complex number in `f64`.
 const COMPLEX: u64 = 16;
 
@@ -23,7 +25,7 @@ fn needed(config: &SystemConfig, padded: [usize; 2], layers: &[LayerErrors]) -> 
     let pixels: u64 = config.optics.pixels.both().iter().map(|&n| n as u64).product();
     let points: u64 = padded.iter().map(|&n| n as u64).product();
     let mut spaces = Vec::new();
-    let mut factors = 1;
+    let (mut factors, mut stretched) = (1, 0);
     for e in layers {
         let space = (e.axial, e.shift, e.pupil_aberration.as_ref(), e.aperture);
         if !spaces.contains(&space) {
@@ -31,8 +33,7 @@ fn needed(config: &SystemConfig, padded: [usize; 2], layers: &[LayerErrors]) -> 
         }
         let lit = e.illumination.is_some() || e.modulator_edge.is_some();
         factors += u64::from(e.modulator_aberration.is_some() || lit);
-        // Factors on phases are real: half as large.
-        factors += u64::from(e.range_map.is_some());
+        stretched += u64::from(e.range_map.is_some());
         factors += u64::from(e.camera_aberration.is_some() || e.camera_edge.is_some());
     }
     // One command and its two moments, single precision.
@@ -42,7 +43,7 @@ fn needed(config: &SystemConfig, padded: [usize; 2], layers: &[LayerErrors]) -> 
         LossConfig::Mse { .. } => 4 * config.detectors.count() as u64,
         LossConfig::CrossEntropy { .. } => 0,
     };
-    spaces.len() as u64 * points * COMPLEX + pixels * (factors * COMPLEX + masks + targets)
+    spaces.len() as u64 * points * COMPLEX + pixels * (factors * COMPLEX + stretched * REAL + masks + targets)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What a training step moves: the structure that makes the engine fast, as numbers that can only change knowingly.
 
 use crate::common::{Setup, program};
+use crate::masks::stretch;
+use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::gpu::{GpuEngine, GpuOptions, KernelCache, PassTraffic};
-use ffm_twin::engine::{Activation, ActivationKind, Camera, Program, Store};
+use ffm_twin::engine::{Activation, ActivationKind, Camera, Engine, Program, Store};
 
 /// Bytes a pixel and layer that samples need, unpadded: work array 2 x (row pass 16 + column pass 16), recorded field
 /// written and read 16.
@@ -112,4 +114,19 @@ fn an_activation_moves_nothing_more() {
     assert!((per_sample(&engine, &p) - linear).abs() < SMALL);
     p.hops[0].activation = None;
     assert!((linear - 8.0 - per_sample(&engine, &p)).abs() < SMALL);
+}
+
+#[test]
+fn a_factor_on_phases_is_read_once_a_mask_and_takes_its_memory() {
+    let gpu = engine();
+    let even = program(&Setup { shape: [64, 64], padding: 1, layers: 2, ..Setup::default() });
+    let mut stretched = even.clone();
+    stretched.masks[0].stretch = Some(stretch());
+    let array = 4 * 64 * 64;
+    let moved = |p| gpu.traffic(p, 8).unwrap().iter().map(|t| t.reads + t.writes).sum::<u64>();
+    assert_eq!(moved(&stretched), moved(&even) + array);
+    let cpu = CpuEngine::<f32>::new(1).unwrap();
+    for engine in [&gpu as &dyn Engine, &cpu] {
+        assert_eq!(engine.memory_needed(&stretched, 8), engine.memory_needed(&even, 8) + array);
+    }
 }

@@ -199,6 +199,8 @@ impl<T: Real> Engine for Machine<T> {
         let trained = parameters.iter().filter(|p| p.trained).count();
         let padded = program.padded[0] * program.padded[1];
         let factors = check::pixel_arrays(program) * pixels * complex;
+        let stretched = program.modulators().filter(|m| m.stretch.is_some()).count();
+        let factors = factors + stretched * pixels * size_of::<T>();
         let slots = max_batch.min(SLOTS) * trained * pixels * size_of::<T>();
         let spare: usize = program.modulators().map(|m| Spare::<T>::bytes(m, pixels)).sum();
         let arrays = program.modulators().count() + program.carriers().iter().filter(|there| **there).count();

@@ -108,7 +108,7 @@ fn shared(name: &str, geometry: &Geometry, groups: usize) -> usize {
         "mask" | "after" | "before" | "factor" | "source" => pixels * 8,
         "partial" => groups * pixels * 4,
         "map" | "targets" | "phases" | "commands" | "amplitudes" | "first_moment" | "second_moment"
-        | "turns" | "blurred" | "gradient" => pixels * 4,
+        | "turns" | "blurred" | "stretch" | "gradient" => pixels * 4,
         _ => 0,
     }
 }
