@@ -10,7 +10,7 @@ use crate::experiment::study::{Spread, run_folder};
 
 /// Compares masks rounded after training with masks trained with rounding.
 pub(super) fn bits(args: &Bits, common: &Common) -> anyhow::Result<ExitCode> {
-    let mut first = train::experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
+    let mut first = train::experiment(args.experiment.as_deref(), &args.set, args.data.as_deref(), common)?;
     train::calibrate(&mut first, &args.twin)?;
     first.train.validate()?;
     let mut engine = train::open(&first, &args.device, common)?;

@@ -64,7 +64,7 @@ pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<Exi
 
 /// Writes patterns and the list of frames to record, and says what they will determine.
 fn plan(args: &Calibrate, choice: &Choice, common: &Common) -> anyhow::Result<ExitCode> {
-    let experiment = train::experiment(args.plan.as_deref(), &[], None)?;
+    let experiment = train::experiment(args.plan.as_deref(), &[], None, common)?;
     io::check_writable(&args.out.join(crate::measure::FILE))?;
     let engine = engine::open(&args.device.device, args.device.threads)?;
     let device = engine.device().describe();

@@ -10,7 +10,7 @@ use crate::train::Method;
 
 /// Trains by several methods and compares.
 pub(super) fn compare(args: &Compare, common: &Common) -> anyhow::Result<ExitCode> {
-    let mut base = train::experiment(args.experiment.as_deref(), &args.set, None)?;
+    let mut base = train::experiment(args.experiment.as_deref(), &args.set, None, common)?;
     train::calibrate(&mut base, &args.twin)?;
     let methods = methods(args.methods.as_deref())?;
     let seeds = args.seeds.clone().unwrap_or_else(|| vec![base.seed]);

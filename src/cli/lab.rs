@@ -12,7 +12,7 @@ use crate::lab::{Asked, Extent, Truth, record};
 
 /// Records what a real bench with this hidden truth would have.
 pub(super) fn lab(args: &Lab, common: &Common) -> anyhow::Result<ExitCode> {
-    let experiment = train::experiment(args.experiment.as_deref(), &args.set, None)?;
+    let experiment = train::experiment(args.experiment.as_deref(), &args.set, None, common)?;
     let truth: Truth = io::settings(&io::read_text(&args.truth)?, &args.truth.display().to_string(), &[])?;
     let reveal = args.reveal.clone().unwrap_or_else(|| beside(args));
     signal::install()?;

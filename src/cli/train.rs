@@ -15,11 +15,11 @@ use crate::experiment::classify::{Classification, Ended, classify, error_pass, s
 use crate::experiment::{self, DEFAULT, Experiment};
 use crate::io::{RunDir, environment_json};
 use crate::lab;
-use crate::twin::{ConfigError, System};
+use crate::twin::{ConfigError, OpticsConfig, System, plausible};
 
 /// Trains, deploys, trains again, compares.
 pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
-    let mut experiment = experiment(args.experiment.as_deref(), &args.set, args.data.as_deref())?;
+    let mut experiment = experiment(args.experiment.as_deref(), &args.set, args.data.as_deref(), common)?;
     calibrate(&mut experiment, &args.twin)?;
     experiment.train.validate()?;
     experiment.laboratory.validate()?;
@@ -88,6 +88,7 @@ pub(super) fn experiment(
     file: Option<&Path>,
     set: &[String],
     data: Option<&str>,
+    common: &Common,
 ) -> anyhow::Result<Experiment> {
     let (text, origin) = match file {
         Some(path) => (experiment::read_text(path)?, path.display().to_string()),
@@ -97,7 +98,17 @@ pub(super) fn experiment(
     if let Some(source) = data {
         source.clone_into(&mut experiment.data.source);
     }
+    if !common.quiet {
+        strange(&experiment.optics).iter().for_each(|problem| eprintln!("warning: {problem}"));
+    }
     Ok(experiment)
+}
+
+/// Lengths that hardly can be meant; a design may be as it likes, and is trained all the same.
+fn strange(optics: &OpticsConfig) -> Vec<String> {
+    let units = plausible::units(optics, None);
+    // Of a wrong wavelength or pitch follows a wrong spread.
+    if units.is_empty() { plausible::distance(optics).into_iter().collect() } else { units }
 }
 
 /// Puts a calibration, or the bench of a laboratory, in place of the experiment's own imperfections, where one is given.

@@ -118,16 +118,31 @@ fn explain(origin: &str, path: &str, message: &str) -> SettingsError {
     SettingsError::UnknownKey { origin: origin.into(), key: join(unknown), hint }
 }
 
-/// Names of Rust types into words.
+/// Words of serde and of Rust into those of a TOML file.
 fn plain(message: &str) -> String {
     let words = [
         ("invalid type: unit variant, expected string only", "expected a text in quotes"),
+        ("invalid type: map", "invalid type: table"),
+        ("invalid type: sequence", "invalid type: list"),
+        ("expected variant identifier", "expected a text in quotes"),
+        ("expected a string", "expected a text in quotes"),
+        ("expected a map", "expected a table"),
+        ("expected a sequence", "expected a list"),
+        ("expected an array of length 2", "expected a list of two"),
         ("expected usize", "expected a whole number, 0 or more"),
         ("expected u64", "expected a whole number, 0 or more"),
         ("expected u32", "expected a whole number, 0 or more"),
         ("expected f64", "expected a number"),
+        ("missing field `", "missing key `"),
     ];
-    words.iter().fold(message.trim().to_owned(), |text, (from, to)| text.replace(from, to))
+    let text = words.iter().fold(message.trim().to_owned(), |text, (from, to)| text.replace(from, to));
+    match text.split_once("expected struct ") {
+        None => text,
+        Some((before, name)) => {
+            let behind = name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+            format!("{before}expected a table{behind}")
+        }
+    }
 }
 
 /// Applies `a.b.c=value`; a value that is not TOML is taken as text.
@@ -196,6 +211,14 @@ mod tests {
         );
         let message = settings::<Outer>("[train\n", "f.toml", &[]).unwrap_err().to_string();
         assert!(message.starts_with("f.toml is not valid TOML"), "{message}");
+        for (set, says) in [
+            ("train=3", "`train`: invalid type: integer `3`, expected a table"),
+            ("train.rate=[1]", "`train.rate`: invalid type: list, expected a number"),
+            ("name={}", "`name`: invalid type: table, expected a text in quotes"),
+        ] {
+            let message = settings::<Outer>("", "f.toml", &[set.into()]).unwrap_err().to_string();
+            assert_eq!(message, format!("--set: {says}"));
+        }
         assert!(settings::<Outer>("", "f.toml", &["nonsense".into()]).is_err());
         assert!(settings::<Outer>("name = 'a'", "f.toml", &["name.x=1".into()]).is_err());
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
 
 use super::problem::{Kind, Problem, Severity, of_frame};
-use super::{FILE, Frame, MeasureError, Measurement, Role, Shown, plausible};
+use super::{FILE, Frame, MeasureError, Measurement, Role, Shown};
+use crate::twin::plausible;
 
 /// Phase steps that differ by less than this are one, radians.
 const SAME_STEP: f64 = 1e-6;
@@ -13,7 +14,7 @@ const SAME_STEP: f64 = 1e-6;
 pub(super) fn check(measurement: &Measurement) -> Vec<Problem> {
     let config = &measurement.config;
     let whole = |severity, kind, message| Problem { frame: None, file: FILE.into(), severity, kind, message };
-    let units = plausible::units(&config.optics, &config.camera).into_iter();
+    let units = plausible::units(&config.optics, Some(config.camera.pitch.both())).into_iter();
     let mut found: Vec<_> = units.map(|m| whole(Severity::Error, Kind::Unit, m)).collect();
     // Of a wrong wavelength or pitch follows a wrong spread.
     if found.is_empty() && config.frames.iter().any(|f| !f.show.is_empty()) {

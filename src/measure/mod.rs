@@ -12,7 +12,6 @@ mod fields;
 mod folder;
 mod init;
 pub mod patterns;
-pub mod plausible;
 mod problem;
 mod statistics;
 

@@ -37,16 +37,17 @@ pub fn cosine(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Result<f64, Met
 /// How well a gradient agrees with another, over all masks and one by one.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct GradientCosine {
-    /// Cosine of all masks taken as one vector.
-    pub total: f64,
-    /// Cosine mask by mask, in the order light takes them; in a run's results NaN where a mask is not trained.
-    pub layers: Vec<f64>,
+    /// Cosine of all masks taken as one vector; none where a gradient is zero: there is nothing to learn (no light arrives, or the
+    /// loss is met), and a gradient without direction agrees with none.
+    pub total: Option<f64>,
+    /// The same mask by mask, in the order light takes them; in a run's results none where a mask is not trained, too.
+    pub layers: Vec<Option<f64>>,
 }
 
 /// Cosines of two gradients that are lists of one array per mask.
 ///
 /// # Errors
-/// Lists of different length or of no array, arrays of different shape, an array of zeros (named by its mask).
+/// Lists of different length or of no array, arrays of different shape, values that are not finite.
 pub fn gradient_cosine(a: &[Array2<f64>], b: &[Array2<f64>]) -> Result<GradientCosine, MetricError> {
     same_shape("gradient cosine", &[a.len()], &[b.len()])?;
     let mut total = Products::default();
@@ -54,11 +55,11 @@ pub fn gradient_cosine(a: &[Array2<f64>], b: &[Array2<f64>]) -> Result<GradientC
     for (layer, (x, y)) in a.iter().zip(b).enumerate() {
         same_shape("gradient cosine", x.shape(), y.shape())?;
         let products = Products::of(x.view(), y.view());
-        layers.push(products.cosine(&format!("the gradient of mask {}", layer + 1))?);
+        layers.push(products.direction(&format!("the gradient of mask {}", layer + 1))?);
         total =
             Products { aa: total.aa + products.aa, bb: total.bb + products.bb, ab: total.ab + products.ab };
     }
-    Ok(GradientCosine { total: total.cosine("the gradient")?, layers })
+    Ok(GradientCosine { total: total.direction("the gradient")?, layers })
 }
 
 /// The three inner products a cosine is made of.
@@ -76,6 +77,11 @@ impl Products {
             bb: sum.bb + y * y,
             ab: sum.ab + x * y,
         })
+    }
+
+    /// The cosine, or none where one of the two is zero.
+    fn direction(self, what: &str) -> Result<Option<f64>, MetricError> {
+        if self.aa == 0.0 || self.bb == 0.0 { Ok(None) } else { self.cosine(what).map(Some) }
     }
 
     fn cosine(self, what: &str) -> Result<f64, MetricError> {
@@ -125,14 +131,20 @@ mod tests {
         let a = [array![[3.0, 0.0]], array![[0.0, 4.0]]];
         let b = [array![[3.0, 0.0]], array![[4.0, 0.0]]];
         let got = gradient_cosine(&a, &b).expect("valid");
-        assert_eq!(got.layers, [1.0, 0.0]);
-        assert!((got.total - 9.0 / 25.0).abs() < ROUNDING);
+        assert_eq!(got.layers, [Some(1.0), Some(0.0)]);
+        assert!(got.total.is_some_and(|c| (c - 9.0 / 25.0).abs() < ROUNDING));
     }
 
     #[test]
-    fn a_dead_layer_is_named() {
+    fn a_gradient_of_zeros_has_no_direction_and_one_without_a_number_is_named() {
         let a = [array![[1.0]], array![[0.0]]];
-        let error = gradient_cosine(&a, &a).expect_err("a zero gradient has no direction");
+        assert_eq!(
+            gradient_cosine(&a, &a),
+            Ok(GradientCosine { total: Some(1.0), layers: vec![Some(1.0), None] })
+        );
+        assert_eq!(gradient_cosine(&a[1..], &a[..1]), Ok(GradientCosine { total: None, layers: vec![None] }));
+        let broken = [array![[1.0]], array![[f64::NAN]]];
+        let error = gradient_cosine(&broken, &broken).expect_err("no number");
         assert!(error.to_string().contains("mask 2"), "{error}");
         assert!(matches!(gradient_cosine(&a, &a[..1]), Err(MetricError::Shape { .. })));
         assert!(matches!(gradient_cosine(&[], &[]), Err(MetricError::Empty { .. })));

@@ -25,11 +25,11 @@ const ANGLES: [(&str, f64); 4] = [
     ("°", std::f64::consts::PI / 180.0),
 ];
 
-/// A length in metres; in files a text with a unit (a bare number is metres).
+/// A length in metres; in files a text with a unit (of bare numbers only 0, which needs none).
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Length(pub f64);
 
-/// An angle in radians; in files a text with a unit (a bare number is radians).
+/// An angle in radians; in files a text with a unit (of bare numbers only 0, which needs none).
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Angle(pub f64);
 
@@ -63,8 +63,17 @@ fn write(value: f64, units: &[(&str, f64)], kind: &'static str) -> String {
         .unwrap_or_else(|| format!("{value} {}", units[0].0))
 }
 
+/// What is said to a number without a unit; 0 needs none. Nobody who writes `pitch = 8` means eight metres.
+fn bare(value: f64, units: &[(&str, f64)], usual: &str) -> Result<f64, String> {
+    if value == 0.0 {
+        return Ok(value);
+    }
+    let units: Vec<_> = units.iter().map(|(u, _)| *u).collect();
+    Err(format!("{value} has no unit; write for instance \"{value} {usual}\" (units: {})", units.join(", ")))
+}
+
 macro_rules! quantity {
-    ($name:ident, $units:ident, $kind:literal) => {
+    ($name:ident, $units:ident, $kind:literal, $a:literal, $usual:literal) => {
         impl std::str::FromStr for $name {
             type Err = OpticsError;
             fn from_str(text: &str) -> Result<Self, OpticsError> {
@@ -92,7 +101,7 @@ macro_rules! quantity {
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                         write!(
                             f,
-                            concat!("a ", $kind, " with its unit, such as {:?}"),
+                            concat!($a, " ", $kind, " with its unit, such as {:?}"),
                             write(1e-3, &$units, $kind)
                         )
                     }
@@ -100,13 +109,13 @@ macro_rules! quantity {
                         text.parse().map_err(E::custom)
                     }
                     fn visit_f64<E: de::Error>(self, value: f64) -> Result<$name, E> {
-                        Ok($name(value))
+                        bare(value, &$units, $usual).map($name).map_err(E::custom)
                     }
                     fn visit_i64<E: de::Error>(self, value: i64) -> Result<$name, E> {
-                        Ok($name(value as f64))
+                        bare(value as f64, &$units, $usual).map($name).map_err(E::custom)
                     }
                     fn visit_u64<E: de::Error>(self, value: u64) -> Result<$name, E> {
-                        Ok($name(value as f64))
+                        bare(value as f64, &$units, $usual).map($name).map_err(E::custom)
                     }
                 }
                 deserializer.deserialize_any(Visitor)
@@ -115,8 +124,8 @@ macro_rules! quantity {
     };
 }
 
-quantity!(Length, LENGTHS, "length");
-quantity!(Angle, ANGLES, "angle");
+quantity!(Length, LENGTHS, "length", "a", "um");
+quantity!(Angle, ANGLES, "angle", "an", "deg");
 
 #[cfg(test)]
 mod tests {
@@ -149,16 +158,23 @@ mod tests {
     }
 
     #[test]
-    fn bare_numbers_are_si_in_toml_and_in_json() {
-        #[derive(serde::Deserialize)]
+    fn bare_numbers_are_refused_but_for_nothing() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
         struct Table {
             whole: Length,
             broken: Angle,
         }
-        let toml: Table = toml::from_str("whole = 2\nbroken = 0.5").unwrap();
-        let json: Table = serde_json::from_str(r#"{"whole": 2, "broken": 0.5}"#).unwrap();
-        for table in [toml, json] {
-            assert_eq!((table.whole, table.broken), (Length(2.0), Angle(0.5)));
+        let nothing: Table = toml::from_str("whole = 0\nbroken = 0.0").unwrap();
+        assert_eq!(nothing, Table { whole: Length(0.0), broken: Angle(0.0) });
+        assert_eq!(serde_json::from_str::<Table>(r#"{"whole": 0, "broken": 0.0}"#).unwrap(), nothing);
+        for (text, says) in [
+            ("whole = 8\nbroken = 0", "8 has no unit; write for instance \"8 um\""),
+            ("whole = -0.5\nbroken = 0", "-0.5 has no unit; write for instance \"-0.5 um\""),
+            ("whole = 0\nbroken = 90.0", "90 has no unit; write for instance \"90 deg\""),
+            ("whole = nan\nbroken = 0", "has no unit"),
+        ] {
+            let message = toml::from_str::<Table>(text).unwrap_err().to_string();
+            assert!(message.contains(says), "{text}: {message}");
         }
     }
 

@@ -124,18 +124,17 @@ struct Cosines {
     layers: Vec<(usize, String, String)>,
 }
 
-/// A cosine; NaN stands for a mask that is not trained.
-fn cosine(c: f64) -> String {
-    if c.is_nan() { "frozen".to_owned() } else { format!("{c:.3}") }
+/// A cosine; none of a mask that is not trained, or whose gradient is zero.
+fn cosine(c: Option<f64>) -> String {
+    c.map_or_else(|| "none".to_owned(), |c| format!("{c:.3}"))
 }
 
 impl Cosines {
-    fn new(total: f64, layers: &[f64]) -> Self {
-        let layer = |(i, c): (usize, &f64)| {
-            let width = if c.is_nan() { 0.0 } else { c.clamp(0.0, 1.0) };
-            (i + 1, cosine(*c), format!("{:.1}", 100.0 * width))
+    fn new(total: Option<f64>, layers: &[Option<f64>]) -> Self {
+        let layer = |(i, c): (usize, &Option<f64>)| {
+            (i + 1, cosine(*c), format!("{:.1}", 100.0 * c.unwrap_or(0.0).clamp(0.0, 1.0)))
         };
-        Self { total: format!("{total:.3}"), layers: layers.iter().enumerate().map(layer).collect() }
+        Self { total: cosine(total), layers: layers.iter().enumerate().map(layer).collect() }
     }
 }
 

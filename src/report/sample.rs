@@ -52,7 +52,10 @@ pub(super) fn sample() -> ClassificationReport {
             compute_seconds: 148.0,
         },
         methods: Method::ALL.iter().map(|m| m.facts(4)).collect(),
-        gradient: Some(GradientCosine { total: 0.9782, layers: vec![0.969, 0.981, 0.987, 0.994] }),
+        gradient: Some(GradientCosine {
+            total: Some(0.9782),
+            layers: [0.969, 0.981, 0.987, 0.994].map(Some).into(),
+        }),
         fidelity: Some(Fidelity { deployed: 0.4127, ffm: 0.6873, samples: 1000 }),
         drift: (0..5).map(drift).collect(),
         masks: (0..4)

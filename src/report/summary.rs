@@ -86,9 +86,12 @@ pub(super) fn accuracy(confusion: &Confusion) -> String {
 /// Agreement of the gradients in one line.
 pub(super) fn gradient(report: &ClassificationReport) -> Option<String> {
     let gradient = report.gradient.as_ref()?;
-    let layer = |c: &f64| if c.is_nan() { "frozen".to_owned() } else { significant(*c, 3) };
+    let Some(total) = gradient.total else {
+        return Some("none: a gradient is zero, since no light arrives or nothing is left to learn".into());
+    };
+    let layer = |c: &Option<f64>| c.map_or_else(|| "none".to_owned(), |c| significant(c, 3));
     let layers: Vec<_> = gradient.layers.iter().map(layer).collect();
-    Some(format!("{} (layer by layer: {})", significant(gradient.total, 3), layers.join(", ")))
+    Some(format!("{} (layer by layer: {})", significant(total, 3), layers.join(", ")))
 }
 
 /// Share of the accuracy lost by deployment that FFM won back, when anything was lost.

@@ -173,8 +173,9 @@ impl TrainConfig {
                 return bad(key, &value, "must be at least 0 and below 1");
             }
         }
-        if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
-            return bad("epsilon", &self.epsilon, "must be positive; 1e-8 is usual");
+        // Smaller ones are 0 in single precision, and 0 / 0 where a pixel has no light.
+        if !(self.epsilon.is_finite() && self.epsilon >= 1e-30) {
+            return bad("epsilon", &format!("{:e}", self.epsilon), "must be 1e-30 or more; 1e-8 is usual");
         }
         if self.patience == Some(0) {
             return bad(
@@ -302,7 +303,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         type Change = fn(&mut TrainConfig);
-        let cases: [(Change, &str); 18] = [
+        let cases: [(Change, &str); 19] = [
             (|c| c.epochs = 0, "epochs"),
             (|c| c.batch = 0, "batch"),
             (|c| c.rate = -1.0, "rate"),
@@ -310,6 +311,7 @@ mod tests {
             (|c| c.beta1 = -0.1, "beta1"),
             (|c| c.beta2 = f64::NAN, "beta2"),
             (|c| c.epsilon = 0.0, "epsilon"),
+            (|c| c.epsilon = 1e-40, "epsilon"),
             (|c| c.schedule = Schedule::Cosine { last: -1.0, warmup: 0 }, "schedule.final"),
             (|c| c.patience = Some(0), "patience"),
             (|c| c.checkpoint_minutes = 0.0, "checkpoint_minutes"),

@@ -70,7 +70,7 @@ pub enum TrainError {
         value: f64,
     },
     /// The loss is not a number any more, or has risen for long.
-    #[error("training diverged: loss {loss} at step {step} (epoch {epoch}); {cause}")]
+    #[error("training diverged: loss {} at step {step} (epoch {epoch}); {cause}", in_words(*loss))]
     Diverged {
         /// Mean loss of late.
         loss: f64,
@@ -107,4 +107,9 @@ pub enum TrainError {
         /// What does not fit.
         problem: String,
     },
+}
+
+/// A loss for people: one that ran away is told by its power of ten.
+fn in_words(loss: f64) -> String {
+    if loss.abs() < 1e6 { loss.to_string() } else { format!("{loss:.3e}") }
 }

@@ -283,7 +283,7 @@ impl<'a> Loop<'a> {
             Some(EngineError::NotFinite { what, layer: p.mask + 1, row, col, value: v.into() })
         });
         let Some(found) = wrong else { return Ok(state) };
-        let cause = format!("{found}; lower train.rate (now {:e})", self.job.config.rate);
+        let cause = format!("{found}; {}", likely_cause(self.job.method, self.job.config.rate));
         let loss = self.tally.loss / self.tally.samples.max(1) as f64;
         let batches = self.batches().max(1);
         let epoch = (self.at.step.saturating_sub(1) / batches) as usize + 1;

@@ -14,6 +14,7 @@ mod memory;
 mod modulator;
 mod pair;
 mod pieces;
+pub mod plausible;
 mod system;
 
 pub use activation::ActivationConfig;

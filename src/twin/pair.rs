@@ -89,7 +89,7 @@ mod tests {
     fn one_value_or_two_are_read() {
         let one: File = toml::from_str("pixels = 4\npitch = '8 um'").unwrap();
         assert_eq!(one, File { pixels: Pair::One(4), pitch: Pair::One(Length(8e-6)) });
-        let two: File = toml::from_str("pixels = [4, 5]\npitch = [1e-6, '8 um']").unwrap();
+        let two: File = toml::from_str("pixels = [4, 5]\npitch = ['1 um', '8 um']").unwrap();
         assert_eq!(two, File { pixels: Pair::Two([4, 5]), pitch: Pair::Two([Length(1e-6), Length(8e-6)]) });
     }
 

@@ -17,13 +17,19 @@ fn idx(shape: &[usize], body: &[u8]) -> Vec<u8> {
 
 /// A folder of IDX files: 28 x 28 pixels, a bright bar whose row tells the class.
 pub(crate) fn write_set(dir: &Path, classes: usize) {
+    write_bars(dir, classes, 28);
+}
+
+/// The same with `side` x `side` pixels, two rows for a class.
+pub(crate) fn write_bars(dir: &Path, classes: usize, side: usize) {
     std::fs::create_dir_all(dir).expect("a folder");
     for (stem, n) in ["train", "t10k"].into_iter().zip(IMAGES) {
         let labels: Vec<u8> = (0..n).map(|k| (k % classes) as u8).collect();
-        let bar =
-            |label: u8| (0..28 * 28).map(move |p| if p / 28 == 2 * usize::from(label) { 255 } else { 0 });
+        let bar = |label: u8| {
+            (0..side * side).map(move |p| if p / side == 2 * usize::from(label) { 255 } else { 0 })
+        };
         let pixels: Vec<u8> = labels.iter().flat_map(|&l| bar(l)).collect();
-        write(dir, &format!("{stem}-images-idx3-ubyte"), &idx(&[n, 28, 28], &pixels));
+        write(dir, &format!("{stem}-images-idx3-ubyte"), &idx(&[n, side, side], &pixels));
         write(dir, &format!("{stem}-labels-idx1-ubyte"), &idx(&[n], &labels));
     }
 }

@@ -1,5 +1,6 @@
 //! Wrong settings, devices and arguments: refused before a folder is made, with the key, the value and what to do.
 
+use crate::images::write_bars;
 use crate::support::{CPU, ffm, folder, tiny, tiny_args};
 
 /// Arguments, exit code, parts of the message.
@@ -7,7 +8,7 @@ type Case<'a> = (&'a [&'a str], i32, &'a [&'a str]);
 
 #[test]
 fn wrong_settings_are_named() {
-    let cases: [Case<'_>; 37] = [
+    let cases: [Case<'_>; 41] = [
         (&["--set", "optics.pitc=1"], 2, &["unknown key `optics.pitc`", "did you mean `optics.pitch`?"]),
         (&["--set", "optics.layers=two"], 2, &["`optics.layers`", "\"two\"", "a whole number"]),
         (&["--set", "train.rate=[1]"], 2, &["`train.rate`", "a number"]),
@@ -15,6 +16,10 @@ fn wrong_settings_are_named() {
         (&["--set", "optics.pitch=8 parsec"], 2, &["`optics.pitch`", "\"8 parsec\" is not a length", "um, "]),
         (&["--set", "optics.distance=8 parsec"], 2, &["`optics.distance`", "\"8 parsec\" is not a length"]),
         (&["--set", "optics.pitch=-8 um"], 2, &["optics.pitch", "-0.000008", "positive"]),
+        (&["--set", "optics.pitch=8"], 2, &["`optics.pitch`", "8 has no unit", "\"8 um\""]),
+        (&["--set", "imperfections.all.roll=90"], 2, &["roll`", "90 has no unit", "\"90 deg\""]),
+        (&["--set", "imperfections.all=3"], 2, &["`imperfections.all`", "expected a table"]),
+        (&["--set", "train.epsilon=1e-35"], 2, &["train.epsilon = 1e-35", "1e-30 or more"]),
         (&["--set", "optics.pixels=-32"], 2, &["`optics.pixels`", "`-32`", "a whole number"]),
         (&["--set", "optics.pixels=[1,2,3]"], 2, &["`optics.pixels`", "[along y, along x]"]),
         (&["--set", "optics.layers=0"], 2, &["optics.layers = 0", "1 to 1000"]),
@@ -71,6 +76,51 @@ fn wrong_settings_are_named() {
         tiny(dir.path(), args).fails(code, says);
         assert!(!dir.path().join("run").exists(), "{args:?} made a run folder");
     }
+}
+
+/// Lengths that hardly can be meant are said, and trained with all the same.
+#[test]
+fn strange_lengths_are_said() {
+    let dir = folder();
+    let cases = [
+        (
+            "optics.pitch=50 mm",
+            "warning: optics.pitch = 50 mm is too much for waves of 532 nm; did you mean 50 um?",
+        ),
+        ("optics.wavelength=532 um", "warning: optics.wavelength = 532 um is no light"),
+        (
+            "optics.distance=388 m",
+            "light spreads more than a hundred times wider than the modulator; did you mean 388 mm?",
+        ),
+    ];
+    for (set, says) in cases {
+        let run = tiny(dir.path(), &["--set", set, "--dry-run"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stderr.contains(says), "{set}: {}", run.stderr);
+    }
+    assert!(!tiny(dir.path(), &["--dry-run"]).stderr.contains("warning"));
+    assert!(
+        !tiny(dir.path(), &["--set", "optics.pitch=50 mm", "--dry-run", "-q"]).stderr.contains("warning")
+    );
+}
+
+/// Where no light arrives no gradient has a direction: the run ends as one that learned nothing, and says why.
+#[test]
+fn a_network_without_light_is_trained_to_its_end() {
+    let dir = folder();
+    let run = tiny(dir.path(), &["--set", "optics.distance=1e30 m"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains("gradient cosine  none: a gradient is zero"), "{}", run.stdout);
+    assert!(!run.stdout.contains("SSIM"), "{}", run.stdout);
+    // Pixels are fewer than the window of SSIM has.
+    let few = ["--set", "optics.pixels=10", "--set", "detectors.size=2", "--data", "set", "--json"];
+    write_bars(&dir.path().join("set"), 3, 8);
+    std::fs::rename(dir.path().join("run"), dir.path().join("dark")).expect("a run folder");
+    let run = tiny(dir.path(), &few);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.json()["ssim"]["ideal_vs_ffm"].is_null() && run.json()["gradient_cosine"][0].is_f64());
+    let pages = ffm(dir.path(), &["report", "run", "dark", "--out", "both.html"]).done();
+    assert!(!pages.stdout.contains("NaN"), "{}", pages.stdout);
 }
 
 #[test]

@@ -23,7 +23,7 @@ const LEAST: usize = crate::metrics::WINDOW;
 pub(super) fn report(dir: &Path, args: &Report, files: &Files, common: &Common) -> anyhow::Result<ExitCode> {
     let mut m = Measurement::open(dir)?;
     let mut found = Found { title: format!("Twin and bench: {}", name(&m, dir)), ..Found::default() };
-    let given = args.twin.as_deref().map(Given::read).transpose()?.unwrap_or_default();
+    let given = args.twin.as_deref().map(|twin| Given::read(twin, common)).transpose()?.unwrap_or_default();
     if let (Some(optics), Some(path)) = (&given.optics, &args.twin) {
         found.warnings.extend(other_optics(optics, &m.config.optics, path));
         m.config.optics = optics.clone();

@@ -6,7 +6,7 @@ use ndarray::Array2;
 
 use crate::calibrate::estimate::wavefront::own_terms;
 use crate::calibrate::{self, Calibration, Imperfections, Predictor, Response};
-use crate::cli::args::Report;
+use crate::cli::args::{Common, Report};
 use crate::engine;
 use crate::experiment;
 use crate::measure::Measurement;
@@ -24,8 +24,8 @@ pub(super) struct Given {
 
 impl Given {
     /// Reads the experiment of `--twin`.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let experiment = crate::cli::train::experiment(Some(path), &[], None)?;
+    pub(super) fn read(path: &Path, common: &Common) -> anyhow::Result<Self> {
+        let experiment = crate::cli::train::experiment(Some(path), &[], None, common)?;
         let text: toml::Table = experiment::read_text(path)?.parse().unwrap_or_default();
         let imperfections = match text.contains_key("imperfections") {
             true => Some(calibrate::resolve(&experiment.imperfections).map_err(ConfigError::from)?),

@@ -7,7 +7,7 @@ use super::retest::Deployed;
 use crate::data::DataSet;
 use crate::engine::{Batch, Engine, Exposure, Program, State};
 use crate::experiment::{Experiment, RunError};
-use crate::metrics::{GradientCosine, gradient_cosine, ssim_intensity};
+use crate::metrics::{GradientCosine, MetricError, gradient_cosine, ssim_intensity};
 use crate::report::DriftPoint;
 use crate::train::{self, Method, Outcome};
 
@@ -34,12 +34,13 @@ pub(super) struct Found {
 /// What the analysis adds.
 pub(super) struct Analysis {
     pub(super) gradient: GradientCosine,
-    pub(super) ssim_deployed: f64,
-    pub(super) ssim_ffm: f64,
+    /// None, like those that follow, where images are dark or smaller than the window of SSIM.
+    pub(super) ssim_deployed: Option<f64>,
+    pub(super) ssim_ffm: Option<f64>,
     /// The third stage's masks, twin as measured, against the ideal system.
-    pub(super) ssim_uncalibrated: f64,
+    pub(super) ssim_uncalibrated: Option<f64>,
     /// The same, against the twin without noise.
-    pub(super) ssim_calibrated: f64,
+    pub(super) ssim_calibrated: Option<f64>,
     pub(super) compared: usize,
     pub(super) examples: Vec<Example>,
     pub(super) device: String,
@@ -83,12 +84,17 @@ pub(super) fn analyse(
     let ffm = run(&later.twin, &found.ffm.state, found.ffm.exposure.as_ref())?;
     let [uncalibrated, calibrated] =
         [run(&programs.ideal, &found.ffm.state, None)?, run(&later.truth, &found.ffm.state, None)?];
-    let likeness = |one: &[Output], other: &[Output]| -> Result<f64, RunError> {
+    let likeness = |one: &[Output], other: &[Output]| -> Result<Option<f64>, RunError> {
         let mut sum = 0.0;
         for (a, b) in one.iter().zip(other).take(compared) {
-            sum += ssim_intensity(a.intensity.view(), b.intensity.view())?.mean;
+            match ssim_intensity(a.intensity.view(), b.intensity.view()) {
+                Ok(found) => sum += found.mean,
+                // A training is not lost because its images cannot be compared.
+                Err(MetricError::Degenerate { .. } | MetricError::TooSmall { .. }) => return Ok(None),
+                Err(e) => return Err(e.into()),
+            }
         }
-        Ok(sum / compared as f64)
+        Ok(Some(sum / compared as f64))
     };
     let (ssim_deployed, ssim_ffm) = (likeness(&ideal, &deployed)?, likeness(&ideal, &ffm)?);
     let (ssim_uncalibrated, ssim_calibrated) = (likeness(&uncalibrated, &ffm)?, likeness(&calibrated, &ffm)?);
@@ -166,8 +172,8 @@ fn gradients(
     };
     let found = gradient_cosine(&of_masks(&measured), &of_masks(&truth))?;
     let mut layers = found.layers.into_iter();
-    let layer = |m: usize| if programs.twin.masks[m].frozen { None } else { layers.next() };
-    let layers = (0..masks).map(layer).map(|cosine| cosine.unwrap_or(f64::NAN)).collect();
+    let mut layer = |m: usize| if programs.twin.masks[m].frozen { None } else { layers.next() };
+    let layers = (0..masks).map(|m| layer(m).flatten()).collect();
     Ok(GradientCosine { layers, ..found })
 }
 

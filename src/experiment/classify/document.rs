@@ -53,9 +53,9 @@ pub(super) fn report(
         bench: bench(experiment, data, programs.method, (&found.ffm, found.validation)),
         methods: Method::ALL.iter().map(|m| m.facts(experiment.optics.layers)).collect(),
         gradient: Some(analysis.gradient.clone()),
-        fidelity: Some(Fidelity {
-            deployed: analysis.ssim_deployed,
-            ffm: analysis.ssim_ffm,
+        fidelity: analysis.ssim_deployed.zip(analysis.ssim_ffm).map(|(deployed, ffm)| Fidelity {
+            deployed,
+            ffm,
             samples: analysis.compared,
         }),
         drift: found.drift.clone(),

@@ -1,6 +1,6 @@
 //! The result of a run in numbers.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::experiment::WavelengthResult;
 use crate::report::DriftPoint;
@@ -22,9 +22,9 @@ pub struct Summary {
     pub bench: BenchCost,
     /// Mean SSIM of output intensities.
     pub ssim: Likeness,
-    /// Cosine between the gradient of the method and the true gradient of the same twin, per layer.
-    #[serde(deserialize_with = "or_nan")]
-    pub gradient_cosine: Vec<f64>,
+    /// Cosine between the gradient of the method and the true gradient of the same twin, per layer; none where a mask is not
+    /// trained or its gradient is zero.
+    pub gradient_cosine: Vec<Option<f64>>,
     /// Training samples per second of the third stage (measurements included).
     pub samples_per_second: f64,
     /// Training samples per second in silico.
@@ -56,12 +56,6 @@ pub struct Summary {
     pub table: String,
 }
 
-/// Masks that are not trained have no direction to compare: NaN, which JSON writes as null.
-fn or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
-    let values = Vec::<Option<f64>>::deserialize(from)?;
-    Ok(values.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect())
-}
-
 /// Shares (0..=1) of the three systems.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Shares {
@@ -76,17 +70,17 @@ pub struct Shares {
     pub trained: f64,
 }
 
-/// SSIM of output intensities.
+/// SSIM of output intensities; none where images are dark or smaller than its window.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Likeness {
     /// In-silico masks: ideal system against twin.
-    pub ideal_vs_twin: f64,
+    pub ideal_vs_twin: Option<f64>,
     /// Ideal system with in-silico masks against twin with the third stage's masks.
-    pub ideal_vs_ffm: f64,
+    pub ideal_vs_ffm: Option<f64>,
     /// The third stage's masks: what the camera measures on the twin against the ideal system as theory.
-    pub measured_vs_ideal: f64,
+    pub measured_vs_ideal: Option<f64>,
     /// The third stage's masks: what the camera measures on the twin against the noise-free twin as theory.
-    pub measured_vs_calibrated: f64,
+    pub measured_vs_calibrated: Option<f64>,
 }
 
 /// Courses of the two trainings.

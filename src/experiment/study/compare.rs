@@ -93,7 +93,7 @@ pub fn comparison(name: &str, contest: Contest, found: &[Found]) -> Comparison {
     let of = |k: usize| all(k).filter_map(|f| f.as_ref().ok());
     let any = || found.iter().filter_map(|f| f.as_ref().ok());
     let row = |(k, &method): (usize, &Method)| {
-        let cosines: Vec<f64> = of(k).flat_map(|s| s.gradient_cosine.clone()).collect();
+        let cosines: Vec<f64> = of(k).flat_map(|s| s.gradient_cosine.iter().flatten().copied()).collect();
         let mut speeds: Vec<f64> = of(k).map(|s| s.samples_per_second).collect();
         speeds.sort_by(f64::total_cmp);
         MethodRow {

@@ -179,7 +179,7 @@ pub fn fig2(scale: Scale, plan: &Plan, summaries: &[Summary]) -> Fig2 {
     };
     let source = |k: usize| plan.entries.get(k).map(|e| e.experiment.data.source.clone()).unwrap_or_default();
     let single = summaries.last();
-    let of_single = |value: fn(&Summary) -> f64| single.map_or(f64::NAN, value);
+    let of_single = |value: fn(&Summary) -> Option<f64>| single.and_then(value).unwrap_or(f64::NAN);
     Fig2 {
         scale,
         data: source(0),
@@ -190,7 +190,7 @@ pub fn fig2(scale: Scale, plan: &Plan, summaries: &[Summary]) -> Fig2 {
             data: source(plan.entries.len().saturating_sub(1)),
             calibrated: of_single(|s| s.ssim.measured_vs_calibrated),
             uncalibrated: of_single(|s| s.ssim.measured_vs_ideal),
-            accuracy: of_single(|s| s.accuracy.trained),
+            accuracy: of_single(|s| Some(s.accuracy.trained)),
         },
         seconds: summaries.iter().map(|s| s.seconds).sum(),
         device: single.map(|s| s.device.clone()).unwrap_or_default(),

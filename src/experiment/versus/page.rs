@@ -13,19 +13,24 @@ use crate::report::{Fact, Picture, PictureKind, duration, grouped, percent, sign
 const COLOURS: usize = 6;
 
 /// A figure of a run: its name in files and on the page, its value and how the page writes it.
-type Figure = (&'static str, &'static str, fn(&Summary) -> f64, fn(f64) -> String);
+type Figure = (&'static str, &'static str, fn(&Summary) -> Option<f64>, fn(f64) -> String);
 
 const FIGURES: [Figure; 10] = [
-    ("accuracy.ideal", "ideal system / %", |s| s.accuracy.ideal, percent),
-    ("accuracy.in_silico_deployed", "in silico, deployed / %", |s| s.accuracy.in_silico_deployed, percent),
-    ("accuracy.trained", "trained on the twin / %", |s| s.accuracy.trained, percent),
+    ("accuracy.ideal", "ideal system / %", |s| Some(s.accuracy.ideal), percent),
+    (
+        "accuracy.in_silico_deployed",
+        "in silico, deployed / %",
+        |s| Some(s.accuracy.in_silico_deployed),
+        percent,
+    ),
+    ("accuracy.trained", "trained on the twin / %", |s| Some(s.accuracy.trained), percent),
     ("ssim.ideal_vs_twin", "SSIM to ideal, deployed", |s| s.ssim.ideal_vs_twin, three),
     ("ssim.ideal_vs_ffm", "SSIM to ideal, trained", |s| s.ssim.ideal_vs_ffm, three),
-    ("bench.training_seconds", "bench time of training", |s| s.bench.training_seconds, duration),
-    ("bench.frames", "camera frames", |s| s.bench.frames as f64, grouped),
-    ("bench.energy", "light / J", |s| s.bench.energy, three),
-    ("seconds", "computing time of training", |s| s.seconds, duration),
-    ("samples_per_second", "training samples/s", |s| s.samples_per_second, grouped),
+    ("bench.training_seconds", "bench time of training", |s| Some(s.bench.training_seconds), duration),
+    ("bench.frames", "camera frames", |s| Some(s.bench.frames as f64), grouped),
+    ("bench.energy", "light / J", |s| Some(s.bench.energy), three),
+    ("seconds", "computing time of training", |s| Some(s.seconds), duration),
+    ("samples_per_second", "training samples/s", |s| Some(s.samples_per_second), grouped),
 ];
 
 fn three(value: f64) -> String {
@@ -116,9 +121,11 @@ fn row(label: &str, runs: &[Run], cell: impl Fn(&Summary) -> Option<String>) -> 
 
 fn results(runs: &[Run]) -> Table {
     let mut rows = vec![row("method", runs, |s| Some(s.method.clone()))];
-    rows.extend(FIGURES.iter().map(|(_, label, value, show)| {
-        row(label, runs, |s| Some(value(s)).filter(|v| v.is_finite()).map(show))
-    }));
+    rows.extend(
+        FIGURES.iter().map(|(_, label, value, show)| {
+            row(label, runs, |s| value(s).filter(|v| v.is_finite()).map(show))
+        }),
+    );
     Table {
         title: "Accuracies, similarity, and what training takes".into(),
         head: head("", runs),
@@ -132,9 +139,8 @@ fn layers(runs: &[Run]) -> usize {
 }
 
 fn cosines(runs: &[Run]) -> Table {
-    let cell = |k: usize| {
-        move |s: &Summary| s.gradient_cosine.get(k).filter(|v| v.is_finite()).map(|v| significant(*v, 3))
-    };
+    let cell =
+        |k: usize| move |s: &Summary| s.gradient_cosine.get(k).copied().flatten().map(|v| significant(v, 3));
     Table {
         title: "Cosine between the method's gradient and the true one".into(),
         head: head("layer", runs),
@@ -214,10 +220,14 @@ pub fn versus_csv(versus: &Versus) -> Result<Vec<u8>, IoError> {
         |cell: &dyn Fn(&Summary) -> String, run: &Run| run.summary.as_ref().map(cell).unwrap_or_default();
     let mut lines = vec![line("quantity", &|r| r.name.clone()), line("run", &|r| r.path.clone())];
     lines.push(line("method", &|r| of(&|s| s.method.clone(), r)));
-    lines.extend(FIGURES.iter().map(|(key, _, value, _)| line(key, &|r| of(&|s| number(value(s)), r))));
+    lines.extend(
+        FIGURES
+            .iter()
+            .map(|(key, _, value, _)| line(key, &|r| of(&|s| value(s).map_or_else(String::new, number), r))),
+    );
     lines.extend((0..layers(runs)).map(|k| {
         line(&format!("gradient_cosine.{}", k + 1), &|r| {
-            of(&|s| s.gradient_cosine.get(k).map_or_else(String::new, |v| number(*v)), r)
+            of(&|s| s.gradient_cosine.get(k).copied().flatten().map_or_else(String::new, number), r)
         })
     }));
     for setting in &versus.differing {

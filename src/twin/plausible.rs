@@ -3,8 +3,8 @@
 //! Modulators and cameras have pixels of about a wavelength to some hundreds of wavelengths, whatever the wavelength; visible
 //! and infrared light lies between 100 nm and 20 um, and longer waves are met with pixels of about their own size.
 
-use super::CameraSheet;
-use crate::twin::OpticsConfig;
+use super::OpticsConfig;
+use crate::optics::Length;
 
 /// Ultraviolet to far infrared, metres.
 const LIGHT: [f64; 2] = [100e-9, 20e-6];
@@ -18,16 +18,16 @@ const PITCH_OF_LONG_WAVES: [f64; 2] = [0.2, 4.0];
 /// Factors between units that are mistaken for each other.
 const MISTAKES: [f64; 4] = [1e-3, 1e3, 1e-6, 1e6];
 
-/// What cannot be meant: key, value, why, and what may be.
-pub fn units(optics: &OpticsConfig, camera: &CameraSheet) -> Vec<String> {
+/// What cannot be meant of wavelength and pitch, that of the camera, too, where there is one: key, value, why, and what may be.
+pub fn units(optics: &OpticsConfig, camera: Option<[Length; 2]>) -> Vec<String> {
     let wave = optics.wavelength.0;
-    let pitches = [("optics.pitch", optics.pitch.both()), ("camera.pitch", camera.pitch.both())];
+    let pitches = [("optics.pitch", Some(optics.pitch.both())), ("camera.pitch", camera)];
     if let Some(problem) = wavelength(wave, optics.pitch.both()[0].0) {
         return vec![problem];
     }
     let allowed = if wave > LIGHT[1] { PITCH_OF_LONG_WAVES } else { PITCH };
     let mut found = Vec::new();
-    for (key, [y, x]) in pitches {
+    for (key, [y, x]) in pitches.into_iter().filter_map(|(key, pitch)| Some((key, pitch?))) {
         let wrong = [y, x].into_iter().find(|p| !within(p.0 / wave, allowed));
         if let Some(pitch) = wrong {
             let meant =
@@ -92,13 +92,12 @@ fn words(metres: f64) -> String {
     let (unit, size) =
         units.into_iter().find(|(_, s)| metres.abs() >= s * (1.0 - 1e-9)).unwrap_or(("pm", 1e-12));
     let rounded: f64 = format!("{:.5e}", metres / size).parse().unwrap_or(metres / size);
-    format!("{rounded} {unit}")
+    if rounded.abs() < 1e7 { format!("{rounded} {unit}") } else { format!("{rounded:e} {unit}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optics::Length;
     use crate::twin::Pair;
 
     fn found(wave: f64, pitch: f64) -> Vec<String> {
@@ -107,8 +106,7 @@ mod tests {
             pitch: Pair::One(Length(pitch)),
             ..OpticsConfig::default()
         };
-        let camera = CameraSheet { pitch: Pair::One(Length(pitch)), ..CameraSheet::default() };
-        units(&optics, &camera)
+        units(&optics, Some([Length(pitch); 2]))
     }
 
     #[test]
