@@ -81,6 +81,20 @@ impl Default for Registration {
 }
 
 impl Registration {
+    /// What no camera's registration can be.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let [[a, b], [c, d]] = self.matrix;
+        let known = [a, b, c, d, self.offset[0], self.offset[1], self.distortion];
+        // What a step of a pixel along y and along x becomes, and the area of a pixel; no number is within no range.
+        let scales = [a.hypot(c), b.hypot(d), (a * d - b * c).abs()];
+        let fits = known.iter().all(|v| v.is_finite()) && scales.iter().all(|s| (0.25..=4.0).contains(s));
+        if fits {
+            None
+        } else {
+            Some("must be finite, and its matrix keep lengths and areas to a factor of four")
+        }
+    }
+
     /// The point that camera position `q = (y, x)`, metres from the camera's centre pixel, looks at.
     pub fn map(&self, q: [f64; 2]) -> [f64; 2] {
         let radial = 1.0 + self.distortion * (q[0] * q[0] + q[1] * q[1]);
@@ -184,7 +198,36 @@ impl Calibration {
     /// A file that is missing or has wrong keys or values; each is named.
     pub fn read(path: &Path) -> Result<Self, CalibrationError> {
         let text = std::fs::read_to_string(path).map_err(|e| IoError::read(path, &e))?;
-        Ok(io::settings(&text, &path.display().to_string(), &[])?)
+        let origin = path.display().to_string();
+        let read: Self = io::settings(&text, &origin, &[])?;
+        match read.problem() {
+            None => Ok(read),
+            Some((key, message)) => {
+                Err(SettingsError::Value { origin, key: key.into(), message: message.into() }.into())
+            }
+        }
+    }
+
+    /// What no camera can have; layers are looked at with their optics.
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        let registration = self.registration.as_ref().and_then(Registration::problem);
+        if let Some(problem) = registration {
+            return Some(("registration", problem));
+        }
+        let r = self.response?;
+        let positive = |v: f64| v.is_finite() && v > 0.0;
+        [
+            (!positive(r.gain), "response.gain", "must be a positive number of counts"),
+            (!r.offset.is_finite(), "response.offset", "must be a finite number of counts"),
+            (!(0.0..=8.0).contains(&r.blur), "response.blur", "must be 0 to 8 camera pixels"),
+            (
+                r.electrons_per_count.is_some_and(|v| !positive(v)),
+                "response.electrons_per_count",
+                "must be a positive number of photo-electrons",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(wrong, key, message)| wrong.then_some((key, message)))
     }
 
     /// Writes a file.

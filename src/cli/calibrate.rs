@@ -4,20 +4,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{Calibrate, Common};
-use super::{print, print_json, progress, train};
+use super::{measure, print, print_json, progress, train};
 use crate::calibrate::estimate::wavefront::{self, Overlaps, References};
 use crate::calibrate::estimate::{self, Choice, EstimateError, Extent, Outcome, Similarity};
 use crate::calibrate::{Calibration, Estimate, devices};
 use crate::engine;
 use crate::io;
-use crate::measure::Measurement;
 use anyhow::Context;
 
 /// Fits the twin of a measurement to its frames and writes what it found.
 pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<ExitCode> {
     let mut choice = Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike };
     let Some(measurement) = &args.measurement else { return plan(args, &choice, common) };
-    let m = Measurement::open(measurement)?;
+    let m = measure::open(measurement)?;
     let mut base = match &args.start {
         None => Calibration::default(),
         Some(path) => Calibration::read(path)?,
@@ -111,6 +110,13 @@ fn table(outcome: &Outcome, out: &Path, seconds: f64, device: &str) {
             "\n{} frames, {} steps, {seconds:.1} s on {device}\nresidual {:.2} counts rms, chi-square {:.2}",
             fit.frames, fit.iterations, fit.rms, fit.chi_square
         ));
+        let wider = estimate::widened(fit.chi_square);
+        if wider > 1.0 {
+            print(&format!(
+                "the frames hold more than the twin knows (the pixels' higher orders at a near camera, ghosts, dust, fringing that is \
+                 not free): sigma is {wider:.2} times wider for it"
+            ));
+        }
     }
     let corrected = outcome.corrected.to_string();
     if !corrected.is_empty() {

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use super::args::{Common, Fields, FlattenBy};
 use super::propagate::{self, Output};
-use super::{print, print_json};
+use super::{measure, print, print_json};
 use crate::io;
-use crate::measure::{FieldOptions, Flatten, MeasuredField, Measurement};
+use crate::measure::{FieldOptions, Flatten, MeasuredField};
 
 /// Makes complex fields of a measurement's frames with reference.
 pub(super) fn fields(args: &Fields, common: &Common) -> anyhow::Result<ExitCode> {
-    let measurement = Measurement::open(&args.dir)?;
+    let measurement = measure::open(&args.dir)?;
     io::check_writable(&args.out.join("fields.json"))?;
     let options = FieldOptions {
         set: args.set.clone(),

@@ -17,6 +17,13 @@ pub(super) fn measure(command: &Measure, common: &Common) -> anyhow::Result<Exit
     }
 }
 
+/// Opens the folder of a measurement whose lengths can be meant: what is computed from others is nonsense, or does not end.
+pub(super) fn open(dir: &Path) -> anyhow::Result<Measurement> {
+    let measurement = Measurement::open(dir)?;
+    measurement.require_units()?;
+    Ok(measurement)
+}
+
 fn init(dir: &Path, experiment: Option<&Path>, common: &Common) -> anyhow::Result<ExitCode> {
     let described: Experiment = match experiment {
         None => experiment::settings(experiment::DEFAULT, "the default experiment", &[])?,

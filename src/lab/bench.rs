@@ -94,21 +94,23 @@ impl Bench {
                 moved[k] += shift[k].abs();
             }
         }
-        let points = |metres: f64, k: usize| (metres / pitch[k]).ceil() as usize + fine + TAPS / 2 + 2;
-        let reach: [usize; 2] = [0, 1].map(|k| points(lit[k] + moved[k], k));
-        let look: [usize; 2] = [0, 1].map(|k| points(view[k] + moved[k], k).max(reach[k]));
-        let shape = [0, 1].map(|k| next_fast_length(2 * (reach[k] + look[k])));
+        let points = |metres: f64, k: usize| (metres / pitch[k]).ceil() + (fine + TAPS / 2 + 2) as f64;
+        let reach: [f64; 2] = [0, 1].map(|k| points(lit[k] + moved[k], k));
+        let look: [f64; 2] = [0, 1].map(|k| points(view[k] + moved[k], k).max(reach[k]));
+        let least = [0, 1].map(|k| 2.0 * (reach[k] + look[k]));
         // Field, mask, spectra of its weights, transfer functions of two distances and intensity.
-        let bytes = 8.0 * 16.0 * shape[0] as f64 * shape[1] as f64;
-        if bytes > 12e9 {
+        let bytes = 8.0 * 16.0 * least[0] * least[1];
+        if bytes.is_nan() || bytes > 12e9 {
+            let [rows, cols] = least.map(|n| if n < 1e7 { n.to_string() } else { format!("{n:.1e}") });
             let problem = format!(
-                "the fine grid has {} x {} points and would need {:.0} GB; lower --fine, the camera's field, or the pixels",
-                shape[0],
-                shape[1],
-                bytes / 1e9
+                "the fine grid has {rows} x {cols} points and would need {:.0} GB or more; lower --fine, the camera's field \
+                 (camera.pixels, camera.pitch, camera.registration), or the pixels",
+                (bytes / 1e9).min(1e9)
             );
             return Err(wrong("--fine", fine, problem));
         }
+        let [reach, look] = [reach, look].map(|half| half.map(|n| n as usize));
+        let shape = [0, 1].map(|k| next_fast_length(2 * (reach[k] + look[k])));
         let around = |half: [usize; 2]| [0, 1].map(|k| shape[k] / 2 - half[k]..shape[k] / 2 + half[k]);
         let layers = (1..)
             .zip(errors)

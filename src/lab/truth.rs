@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{LabError, wrong};
 use crate::calibrate::{self, Aberration, Imperfections, LayerErrors, Registration, Response};
 use crate::optics::{Angle, Grid, Length, zernike};
-use crate::twin::{Pair, SystemConfig};
+use crate::twin::{Pair, SystemConfig, check_layer};
 
 /// The hidden truth. All tables may be left out: a perfect bench, evenly lit, with an ordinary 12-bit camera.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -173,13 +173,8 @@ impl LabCamera {
         {
             return Err(wrong(key("pixels"), format!("[{rows}, {cols}]"), "must be 8 to 8192 a side"));
         }
-        let r = &self.registration;
-        let values = [r.matrix[0], r.matrix[1], r.offset, [r.distortion; 2]].concat();
-        let [[a, b], [c, d]] = r.matrix;
-        if values.iter().any(|v| !v.is_finite()) || !(0.25..=4.0).contains(&(a * d - b * c).abs()) {
-            let value = format!("{:?}", r.matrix);
-            let problem = "must be finite, and keep areas to a factor of four";
-            return Err(wrong(key("registration.matrix"), value, problem));
+        if let Some(problem) = self.registration.problem() {
+            return Err(wrong(key("registration"), format!("{:?}", self.registration), problem));
         }
         Ok(())
     }
@@ -223,6 +218,7 @@ impl Truth {
         for number in 1..=config.optics.layers {
             let mut errors = given.of(number);
             known(&errors, number)?;
+            check_layer(&errors, number, &grid, config.optics.distance.0)?;
             for (kind, side) in [(1, &mut errors.modulator_aberration), (2, &mut errors.camera_aberration)] {
                 if let Some(a) = side {
                     drawn(a, &grid, seed, kind * 1000 + if a.common { 0 } else { number as u64 })?;

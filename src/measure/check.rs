@@ -74,16 +74,26 @@ impl Check {
     /// # Errors
     /// All problems that make frames unusable.
     pub fn require_usable(&self) -> Result<(), MeasureError> {
-        let errors = self.problems.iter().filter(|p| p.severity == Severity::Error);
-        let problems: Vec<_> = errors.map(ToString::to_string).collect();
-        match problems.is_empty() {
-            true => Ok(()),
-            false => Err(MeasureError::Unusable { problems }),
-        }
+        unusable(self.problems.iter())
     }
 }
 
+/// All problems that make frames unusable as one error, where there are some.
+fn unusable<'a>(problems: impl Iterator<Item = &'a Problem>) -> Result<(), MeasureError> {
+    let errors = problems.filter(|p| p.severity == Severity::Error);
+    let problems: Vec<_> = errors.map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(()) } else { Err(MeasureError::Unusable { problems }) }
+}
+
 impl Measurement {
+    /// Nothing, where wavelength and pixels can be meant as they are written; no frame is read.
+    ///
+    /// # Errors
+    /// What is off by a thousand.
+    pub fn require_units(&self) -> Result<(), MeasureError> {
+        unusable(description::check(self).iter().filter(|p| p.kind == Kind::Unit))
+    }
+
     /// Reads every frame and checks it: size, saturation, exposure, order, repetitions, units.
     pub fn check(&self) -> Check {
         let top = f64::from(2.0_f32.powi(self.config.camera.bits.clamp(1, 24) as i32)) - 1.0;

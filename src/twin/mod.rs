@@ -25,6 +25,7 @@ pub use config::{
 };
 pub use detectors::Region;
 pub use errors::ConfigError;
+pub(crate) use limits::check as check_layer;
 pub use loss::LossConfig;
 pub use masks::{LayerMask, MasksConfig};
 pub use pair::Pair;

@@ -1,12 +1,13 @@
 //! From a layer's errors to the modulator an engine runs.
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use ndarray::Array2;
 use num_complex::Complex64;
 
-use super::errors::{ConfigError, value};
+use super::errors::ConfigError;
+use super::limits;
 use crate::calibrate::{Aberration, Illumination, LayerErrors};
 use crate::engine::{Affine, Modulator};
 use crate::optics::{Field, Grid, effects, map, zernike};
@@ -53,48 +54,29 @@ pub(super) fn modulator_at(
     draw: Draw,
     place: Place<'_>,
 ) -> Result<Modulator, ConfigError> {
-    let key = |name: &str| format!("imperfections (layer {}).{name}", draw.layer);
-    if let Some(bits) = e.bits.filter(|b| !(1..=16).contains(b)) {
-        return Err(value(key("bits"), bits, "must be 1 to 16"));
-    }
-    for (name, share) in [("efficiency", e.efficiency), ("fill_factor", e.fill_factor)] {
-        if let Some(v) = share.filter(|v| !(*v > 0.0 && *v <= 1.0)) {
-            return Err(value(key(name), v, "must be above 0 and at most 1"));
-        }
-    }
+    limits::of_modulator(e, draw.layer)?;
     // Of the light that stays in the band of the grid, amplitude F comes from the active part of the pixels and 1 - F from the
     // gaps; the pixel lattice sends the rest elsewhere. A zero-order efficiency is the power that the active part leaves.
     let active = e.fill_factor.unwrap_or(1.0) * e.efficiency.unwrap_or(1.0).sqrt();
     Ok(Modulator {
         levels: e.bits.map(|b| 1 << b),
-        lut: lut(e, &key)?,
+        lut: lut(e),
         stretch: stretch(e, grid),
-        crosstalk: crosstalk(e, &key)?,
+        crosstalk: crosstalk(e),
         leak: 1.0 - active,
-        resample: resample(e, grid, &key)?,
+        resample: resample(e, grid),
         factor: factor(e, grid, wavelength, draw, place)?,
         ..Modulator::default()
     })
 }
 
-fn lut(e: &LayerErrors, key: &dyn Fn(&str) -> String) -> Result<Option<Arc<[f64]>>, ConfigError> {
+/// Phases of the commands, where they are others than their share of a full turn.
+fn lut(e: &LayerErrors) -> Option<Arc<[f64]>> {
     if let Some(table) = &e.lut {
-        if table.len() < 2 || table.iter().any(|v| !v.is_finite()) {
-            let count = format!("{} entries", table.len());
-            return Err(value(key("lut"), count, "needs at least 2 finite phases in radians"));
-        }
-        return Ok(Some(table.clone().into()));
+        return Some(table.clone().into());
     }
     let (range, gamma) = (e.range.unwrap_or(1.0), e.gamma.unwrap_or(1.0));
-    for (name, v) in [("range", range), ("gamma", gamma)] {
-        if !(v.is_finite() && v > 0.0 && v < 10.0) {
-            return Err(value(key(name), v, "must be above 0 and below 10"));
-        }
-    }
-    if range == 1.0 && gamma == 1.0 {
-        return Ok(None);
-    }
-    Ok(Some(response(range, gamma).into()))
+    (range != 1.0 || gamma != 1.0).then(|| response(range, gamma).into())
 }
 
 /// The factor on every pixel's phase; `None` where it is 1 everywhere.
@@ -109,32 +91,19 @@ pub(super) fn response(range: f64, gamma: f64) -> Vec<f64> {
 }
 
 /// A sampled Gaussian of the given standard deviation, normalised, out to four deviations.
-fn crosstalk(e: &LayerErrors, key: &dyn Fn(&str) -> String) -> Result<Vec<f64>, ConfigError> {
-    let Some(sigma) = e.crosstalk.filter(|s| *s != 0.0) else { return Ok(Vec::new()) };
-    if !(sigma > 0.0 && sigma <= 4.0) {
-        return Err(value(key("crosstalk"), sigma, "must be 0 to 4 pixels"));
-    }
+fn crosstalk(e: &LayerErrors) -> Vec<f64> {
+    let Some(sigma) = e.crosstalk.filter(|s| *s != 0.0) else { return Vec::new() };
     let radius = (4.0 * sigma).ceil() as usize;
     let raw: Vec<f64> = (0..=radius).map(|r| (-0.5 * (r as f64 / sigma).powi(2)).exp()).collect();
     let total = raw[0] + 2.0 * raw[1..].iter().sum::<f64>();
-    Ok(raw.into_iter().map(|v| v / total).collect())
+    raw.into_iter().map(|v| v / total).collect()
 }
 
 /// Rotation by `roll` and scaling by `magnification` about the axis: pixel `p` shows the command at `R(-roll) p / mag`.
-fn resample(
-    e: &LayerErrors,
-    grid: &Grid,
-    key: &dyn Fn(&str) -> String,
-) -> Result<Option<Affine>, ConfigError> {
+fn resample(e: &LayerErrors, grid: &Grid) -> Option<Affine> {
     let (roll, mag) = (e.roll.map_or(0.0, |a| a.0), e.magnification.unwrap_or(1.0));
-    if !(mag.is_finite() && (0.5..=2.0).contains(&mag)) {
-        return Err(value(key("magnification"), mag, "must be 0.5 to 2"));
-    }
-    if !(roll.is_finite() && roll.abs() <= PI) {
-        return Err(value(key("roll"), roll, "must be at most half a turn"));
-    }
     if roll == 0.0 && mag == 1.0 {
-        return Ok(None);
+        return None;
     }
     let (sin, cos) = roll.sin_cos();
     let ratio = grid.dx / grid.dy;
@@ -142,7 +111,7 @@ fn resample(
     let matrix = [[cos / mag, -sin / mag * ratio], [sin / mag / ratio, cos / mag]];
     let centre = [(grid.rows / 2) as f64, (grid.cols / 2) as f64];
     let offset = [0, 1].map(|k| centre[k] - matrix[k][0] * centre[0] - matrix[k][1] * centre[1]);
-    Ok(Some(Affine { matrix, offset }))
+    Some(Affine { matrix, offset })
 }
 
 /// What light meets on a modulator that shows phase 0; `None` where that is 1 everywhere.
@@ -231,11 +200,6 @@ fn side_at(
         field = Some(phase.mapv(Complex64::cis));
     }
     if let Some(edge) = edge.filter(|v| *v != 1.0) {
-        if !(edge > 0.0 && edge <= 1.0) {
-            let side = if matches!(kind, Kind::Modulator) { "modulator" } else { "camera" };
-            let key = format!("imperfections (layer {}).{side}_edge", draw.layer);
-            return Err(value(key, edge, "must be above 0 and at most 1"));
-        }
         let amplitude = map(grid.shape(), |r, c| {
             let [y, x] = place(r, c);
             let (y, x) = (y / (0.5 * grid.rows as f64 * grid.dy), x / (0.5 * grid.cols as f64 * grid.dx));

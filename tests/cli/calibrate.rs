@@ -6,6 +6,7 @@ use ffm_twin::calibrate::{Calibration, Predictor, Response};
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::io;
 use ffm_twin::measure::{Frame, Measurement, MeasurementConfig, Shown, patterns};
+use ffm_twin::optics::Length;
 use ffm_twin::twin::Pair;
 
 use crate::support::ffm;
@@ -68,6 +69,13 @@ fn a_calibration_is_written_and_described() {
     assert!((shift - 40e-6).abs() < 1e-6, "{shift}");
     assert!(read.bench.is_some() && read.response.is_some() && read.fit.is_some());
 
+    // Where the light is even, the radius of the beam is not known.
+    let free = fix.split_once(',').unwrap().1;
+    let even = ffm(dir.path(), &["calibrate", ".", "--out", "even.toml", "--fix", free, "--device", "cpu"]);
+    assert_eq!(even.code, Some(0), "{}{}", even.stdout, even.stderr);
+    let says = "unclear: illumination waist x of layer 1 is at the end of its range";
+    assert!(even.stdout.contains(says), "{}", even.stdout);
+
     // A picture is no folder.
     let nowhere = run("p1.png/calibration.toml");
     assert_eq!(nowhere.code, Some(5), "{}", nowhere.stderr);
@@ -82,6 +90,15 @@ fn a_calibration_is_written_and_described() {
         mirrored.stderr
     );
     assert!(!dir.path().join("other.toml").exists(), "nothing is written");
+
+    m.config.camera.flip_x = false;
+    m.config.optics.pitch = Pair::One(Length(50e-9));
+    m.save().unwrap();
+    for command in [&["calibrate", ".", "--out", "other.toml"][..], &["report", "--measured", "."]] {
+        let wrong = ffm(dir.path(), command);
+        assert_eq!(wrong.code, Some(3), "{}", wrong.stderr);
+        assert!(wrong.stderr.contains("optics.pitch = 50 nm"), "{}", wrong.stderr);
+    }
 }
 
 #[test]

@@ -67,6 +67,15 @@ fn calibrations_of_other_benches_are_refused() {
     }
     write(dir.path(), "c.toml", "[imperfections.all]\nrol = '1 deg'");
     tiny(dir.path(), &["--calibration", "c.toml"]).fails(2, &["c.toml", "imperfections.all.rol"]);
+    for (text, says) in [
+        ("[registration]\nmatrix = [[0.5, -1e9], [3.0, 2.0]]", ["`registration`", "factor of four"]),
+        ("[registration]\noffset = [nan, 0.0]", ["`registration`", "finite"]),
+        ("[response]\ngain = -3.0\noffset = 1.0", ["`response.gain`", "positive"]),
+        ("[response]\ngain = 3.0\noffset = 1.0\nblur = 1e9", ["`response.blur`", "0 to 8"]),
+    ] {
+        write(dir.path(), "c.toml", text);
+        tiny(dir.path(), &["--calibration", "c.toml"]).fails(2, &says);
+    }
     tiny(dir.path(), &["--calibration", "none.toml"]).fails(3, &["none.toml"]);
     tiny(dir.path(), &[]).done();
     write(dir.path(), "c.toml", "[imperfections.layer.7]\nbits = 8");

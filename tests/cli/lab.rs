@@ -47,6 +47,14 @@ fn what_no_bench_can_have_is_refused() {
     lab("[camera]\nbits = 30", &[]).fails(2, &["camera.bits = 30", "2 to 16"]);
     lab("[camera]\nfull_well = -1.0", &[]).fails(2, &["camera.full_well = -1", "positive"]);
     lab("[imperfections.all]\naxial = '-1 m'", &[]).fails(2, &["axial", "positive distance"]);
+    lab("[imperfections.all]\nmagnification = nan", &[]).fails(2, &["(layer 1).magnification", "0.5 to 2"]);
+    lab("[imperfections.all]\nfill_factor = -1.0", &[]).fails(2, &["(layer 1).fill_factor", "at most 1"]);
+    lab("[imperfections.all]\ncamera_edge = 0.0", &[]).fails(2, &["(layer 1).camera_edge", "at most 1"]);
+    lab("[imperfections.all]\nlut = [1.0]", &[]).fails(2, &["(layer 1).lut = 1 entries", "at least 2"]);
+    lab("[camera]\npitch = '1e30 m'", &[]).fails(2, &["--fine = 3", "camera.pitch"]);
+    lab("[camera.registration]\ndistortion = 1e300", &[]).fails(2, &["--fine = 3", "camera.registration"]);
+    lab("[camera.registration]\nmatrix = [[1.0, 9.0], [0.0, 1.0]]", &[])
+        .fails(2, &["camera.registration", "factor of four"]);
     lab("[imperfections.layer.2]\nbits = 8", &[]).fails(2, &["imperfections.layer", "layers 1 to 1"]);
     lab("[imperfections.drift]\nevery = 5", &[]).fails(2, &["drift", "stands still"]);
     lab("", &["--fine", "12"]).fails(2, &["--fine = 12"]);

@@ -34,6 +34,11 @@ use search::{Found, Task};
 /// Rounds between a search and what happens within the pixels where it ends; each changes a hundredth of what the one before did.
 const ROUNDS: usize = 6;
 
+/// How many times wider uncertainties are than noise alone makes them: the root of a `chi_square` above 2.
+pub fn widened(chi_square: f64) -> f64 {
+    if chi_square > report::NOISY { chi_square.sqrt() } else { 1.0 }
+}
+
 /// How well a twin meets frames.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Similarity {

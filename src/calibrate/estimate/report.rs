@@ -8,9 +8,10 @@ use super::parameters::{Knob, Light, Parameter};
 use super::pixels::{Corrected, Pixels};
 use super::quality;
 use super::search::{Found, offset};
-use super::{EstimateError, Known, Outcome, Similarity};
+use super::{EstimateError, Known, Outcome, Similarity, widened};
 use crate::calibrate::{Bench, Calibration, Estimate, Fit, Unclear};
 use crate::measure::Measurement;
+use crate::optics::Length;
 
 /// What the report is made of.
 pub(crate) struct Parts<'a> {
@@ -35,7 +36,7 @@ const INFLATION: f64 = 1e4;
 /// Largest `chi_square` of a calibration that is written.
 const WORST: f64 = 10.0;
 /// Beyond this `chi_square` uncertainties grow with its root, as if all of the residual were noise.
-const NOISY: f64 = 2.0;
+pub(super) const NOISY: f64 = 2.0;
 
 /// Groups of parameters that these frames cannot tell apart, and those of them that are better kept where they are expected.
 pub(crate) fn unclear(model: &Model, normal: &Normal) -> (Vec<Unclear>, Vec<usize>) {
@@ -82,15 +83,17 @@ fn rank(knob: Knob) -> usize {
     }
 }
 
+/// A parameter as a person would call it.
+fn words(p: &Parameter) -> String {
+    let short = p.key.rsplit_once("layer.").map_or(p.key.as_str(), |(_, k)| k);
+    match short.split_once('.') {
+        Some((layer, name)) if p.of_layer() => format!("{} of layer {layer}", name.replace('.', " ")),
+        _ => p.key.replace('.', " "),
+    }
+}
+
 fn advice(group: &[&Parameter], held: &Parameter) -> String {
-    let words = |p: &&Parameter| {
-        let short = p.key.rsplit_once("layer.").map_or(p.key.as_str(), |(_, k)| k);
-        match short.split_once('.') {
-            Some((layer, name)) if p.of_layer() => format!("{} of layer {layer}", name.replace('.', " ")),
-            _ => p.key.replace('.', " "),
-        }
-    };
-    let named: Vec<String> = group.iter().map(words).collect();
+    let named: Vec<String> = group.iter().map(|p| words(p)).collect();
     let remedy = match held.knob {
         Knob::Tilt(_) | Knob::Zernike(4) => "record frames at a second distance",
         Knob::Range | Knob::RangeMap { .. } | Knob::Gamma | Knob::FillFactor | Knob::Crosstalk => {
@@ -98,7 +101,7 @@ fn advice(group: &[&Parameter], held: &Parameter) -> String {
         }
         _ => "record more frames, of random blocks of several sizes",
     };
-    let kept = words(&held);
+    let kept = words(held);
     match named.len() {
         1 => format!("{kept} cannot be told from these frames and was kept; {remedy}"),
         _ => format!(
@@ -169,8 +172,8 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
     });
     let mut from = format!("least squares over {} frames", fit.len());
     calibration.estimates = estimates(&model, &normal, x, &held, &from);
-    if chi_square > NOISY {
-        let wider = chi_square.sqrt();
+    let wider = widened(chi_square);
+    if wider > 1.0 {
         from += &format!("; sigma is {wider:.2} times wider, for a chi-square of {chi_square:.2}");
         for estimate in &mut calibration.estimates {
             estimate.sigma *= wider;
@@ -178,8 +181,26 @@ pub(crate) fn outcome(parts: Parts<'_>) -> Result<Outcome, EstimateError> {
         }
     }
     calibration.unclear = unclear;
+    calibration.unclear.extend(even(&model, x, &calibration.estimates));
     let known = known(&model, normal, x, &held, chi_square);
     Ok(Outcome { calibration, fitted, tested, fields: None, corrected, known })
+}
+
+/// Beams that are too wide for these frames: their radius is where its range ends, and its uncertainty says nothing.
+fn even(model: &Model, x: &[f64], estimates: &[Estimate]) -> Vec<Unclear> {
+    let parameters = model.parameters.iter().zip(x);
+    let ended = parameters.filter(|(p, x)| matches!(p.knob, Knob::Curvature(_)) && **x <= p.limits[0]);
+    let found = |key: &str| estimates.iter().find(|e| e.key == key).map(|e| Length(e.value));
+    ended
+        .filter_map(|(p, _)| {
+            let value = found(&p.key)?;
+            let advice = format!(
+                "{} is at the end of its range, {value}: the light is even as far as these frames tell",
+                words(p)
+            );
+            Some(Unclear { keys: vec![p.key.clone()], advice })
+        })
+        .collect()
 }
 
 /// The numbers that were fitted, with those that were held as certain.
@@ -189,8 +210,7 @@ fn known(model: &Model, mut normal: Normal, x: &[f64], held: &[usize], chi_squar
         normal.matrix.column_mut(n).fill(0.0);
         normal.matrix[[n, n]] = 1.0;
     }
-    let wider = if chi_square > NOISY { chi_square } else { 1.0 };
-    let covariance = normal.covariance(&normal.eigen()) * wider;
+    let covariance = normal.covariance(&normal.eigen()) * widened(chi_square).powi(2);
     let free: Vec<usize> = (0..x.len()).filter(|n| !held.contains(n)).collect();
     Known {
         parameters: free.iter().map(|&n| model.parameters[n].clone()).collect(),

@@ -10,8 +10,8 @@ use super::twins::{Given, Predicted};
 use super::{Files, sets, twins};
 use crate::calibrate::Calibration;
 use crate::cli::args::{Common, Frames, Report};
-use crate::cli::progress;
 use crate::cli::study::Wrong;
+use crate::cli::{measure, progress};
 use crate::experiment::frames::{dark_counts, numbered, window};
 use crate::measure::{Frame, Measurement, Role, Shown};
 use crate::report::likeness::compare;
@@ -21,7 +21,7 @@ use crate::twin::OpticsConfig;
 const LEAST: usize = crate::metrics::WINDOW;
 
 pub(super) fn report(dir: &Path, args: &Report, files: &Files, common: &Common) -> anyhow::Result<ExitCode> {
-    let mut m = Measurement::open(dir)?;
+    let mut m = measure::open(dir)?;
     let mut found = Found { title: format!("Twin and bench: {}", name(&m, dir)), ..Found::default() };
     let given = args.twin.as_deref().map(|twin| Given::read(twin, common)).transpose()?.unwrap_or_default();
     if let (Some(optics), Some(path)) = (&given.optics, &args.twin) {
