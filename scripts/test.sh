@@ -18,9 +18,9 @@ fi
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 
-step "format";        cargo fmt --check
-step "lints";         cargo clippy --all-targets --locked -- -D warnings
-step "documentation"; RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --document-private-items
+step "format";        cargo fmt --all --check
+step "lints";         cargo clippy --workspace --all-targets --locked -- -D warnings
+step "documentation"; RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 # Examples are checked by the lints; linking them too takes a minute.
 step "tests";         cargo test --locked --lib --bins --tests
 step "the default experiment, shortened"

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use ffm_fft::{Fft, Planned};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use num_complex::Complex64;
-use rustfft::{Fft, FftPlanner};
 
 /// Columns that are gathered at once: whole cache lines.
 const BLOCK: usize = 8;
@@ -20,10 +20,9 @@ pub(super) struct Convolver {
 
 impl Convolver {
     pub(super) fn new(shape: [usize; 2]) -> Self {
-        let mut planner = FftPlanner::new();
         Self {
-            forward: shape.map(|n| planner.plan_fft_forward(n)),
-            inverse: shape.map(|n| planner.plan_fft_inverse(n)),
+            forward: shape.map(|n| f64::plan(n, false)),
+            inverse: shape.map(|n| f64::plan(n, true)),
             shape,
         }
     }

@@ -5,12 +5,12 @@ use std::f64::consts::PI;
 use crate::common::{
     self, Setup, WAVELENGTH, batch, cosine, field_error, images, phases, prepare, program, real_error,
 };
+use ffm_fft::Planned;
 use ffm_twin::engine::cpu::CpuEngine;
 use ffm_twin::engine::{Camera, Engine, Relay, Scoring, State, Update};
 use ffm_twin::optics::Field;
 use ndarray::{Array2, s};
 use num_complex::Complex64;
-use rustfft::FftPlanner;
 
 /// Rounding of `f32` over three layers of transforms, with a margin of three.
 const F32_FIELD: f64 = 2e-6;
@@ -27,10 +27,8 @@ fn plain_propagate(u: &Field, h: &Field) -> Field {
 }
 
 fn fft2(a: &mut Field, inverse: bool) {
-    let mut planner = FftPlanner::new();
-    let mut plan = |n| if inverse { planner.plan_fft_inverse(n) } else { planner.plan_fft_forward(n) };
     for axis in [1, 0] {
-        let fft = plan(a.len_of(ndarray::Axis(axis)));
+        let fft = f64::plan(a.len_of(ndarray::Axis(axis)), inverse);
         for mut lane in a.lanes_mut(ndarray::Axis(axis)) {
             let mut line = lane.to_vec();
             fft.process(&mut line);

@@ -3,9 +3,9 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 use num_complex::Complex64;
-use rustfft::FftPlanner;
 
 use super::EstimateError;
+use crate::optics::dft;
 
 /// The eight ways to lay a picture down: whether rows and columns are exchanged, rows reversed, columns reversed.
 const TURNS: [[bool; 3]; 8] = [
@@ -78,7 +78,7 @@ fn correlate(pairs: &[(&Array2<f64>, Array2<f64>)]) -> Place {
         let (a, b) = (spectrum(p, shape), spectrum(m, shape));
         sum.zip_mut_with(&(&b * &a.mapv(|v| v.conj())), |s, v| *s += *v);
     }
-    transform(&mut sum, true);
+    dft(&mut sum, true);
     let n = (shape[0] * shape[1]) as f64;
     let peak = sum.indexed_iter().max_by(|a, b| a.1.re.total_cmp(&b.1.re));
     let Some(((r, c), value)) = peak else { return Place { shift: [0.0; 2], correlation: 0.0 } };
@@ -97,22 +97,8 @@ fn spectrum(picture: &Array2<f64>, shape: [usize; 2]) -> Array2<Complex64> {
     if norm > 0.0 {
         picture.indexed_iter().for_each(|(at, v)| padded[at] = Complex64::new((v - mean) / norm, 0.0));
     }
-    transform(&mut padded, false);
+    dft(&mut padded, false);
     padded
-}
-
-/// Two-dimensional DFT in place, not normalised.
-fn transform(a: &mut Array2<Complex64>, inverse: bool) {
-    let mut planner = FftPlanner::new();
-    for axis in [1, 0] {
-        let n = a.shape()[axis];
-        let plan = if inverse { planner.plan_fft_inverse(n) } else { planner.plan_fft_forward(n) };
-        for mut lane in a.lanes_mut(Axis(axis)) {
-            let mut line = lane.to_vec();
-            plan.process(&mut line);
-            lane.iter_mut().zip(line).for_each(|(to, v)| *to = v);
-        }
-    }
 }
 
 /// Correlation of two pictures over the pixels that count.

@@ -2,12 +2,12 @@
 
 use std::f64::consts::TAU;
 
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use num_complex::Complex64;
-use rustfft::FftPlanner;
 
 use super::error::{ResponseError, unfit};
 use super::table::{How, PhaseTable, unwrapped};
+use crate::optics::dft;
 
 /// Carrier frequencies below this many periods across the frame are taken for the frame's own shape.
 const LOWEST: usize = 3;
@@ -72,15 +72,7 @@ fn spectrum(frame: &Array2<f64>) -> Array2<Complex64> {
     let mut field = Array2::from_shape_fn((rows, cols), |(r, c)| {
         Complex64::new((frame[[r, c]] - mean) * hann(r, rows) * hann(c, cols), 0.0)
     });
-    let mut planner = FftPlanner::new();
-    for axis in [1, 0] {
-        let plan = planner.plan_fft_forward(field.len_of(Axis(axis)));
-        for mut lane in field.lanes_mut(Axis(axis)) {
-            let mut line = lane.to_vec();
-            plan.process(&mut line);
-            lane.iter_mut().zip(line).for_each(|(v, l)| *v = l);
-        }
-    }
+    dft(&mut field, false);
     field
 }
 

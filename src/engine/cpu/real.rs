@@ -9,7 +9,7 @@ use crate::engine::EngineError;
 
 /// `f32` (the product) or `f64` (the reference).
 pub trait Real:
-    rustfft::FftNum + Float + FloatConst + std::iter::Sum + std::ops::AddAssign + bytemuck::Pod
+    ffm_fft::Planned + Float + FloatConst + std::iter::Sum + std::ops::AddAssign + bytemuck::Pod
 {
     /// `"f32"` or `"f64"`.
     const NAME: &'static str;

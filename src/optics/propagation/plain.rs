@@ -1,9 +1,9 @@
 //! The plain way, in `f64`: what every engine is measured against.
 
+use ffm_fft::Planned;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Axis, s};
 use num_complex::Complex64;
-use rustfft::FftPlanner;
 
 use crate::optics::Field;
 
@@ -26,10 +26,9 @@ pub fn reversed(h: &Field) -> Field {
 
 /// Unnormalised two-dimensional DFT in place.
 pub(crate) fn dft(field: &mut Field, inverse: bool) {
-    let mut planner = FftPlanner::<f64>::new();
     for axis in [1, 0] {
         let n = field.len_of(Axis(axis));
-        let plan = if inverse { planner.plan_fft_inverse(n) } else { planner.plan_fft_forward(n) };
+        let plan = f64::plan(n, inverse);
         field.axis_iter_mut(Axis(1 - axis)).into_par_iter().for_each(|mut lane| {
             let mut line: Vec<Complex64> = lane.to_vec();
             plan.process(&mut line);

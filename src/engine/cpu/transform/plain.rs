@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use ffm_fft::Fft;
 use num_complex::Complex;
 use num_traits::Zero;
-use rustfft::{Fft, FftPlanner};
 
 use super::Transform;
 use crate::engine::cpu::buffer::Layout;
@@ -30,9 +30,7 @@ pub(super) struct Plain<T: Real> {
 
 impl<T: Real> Plain<T> {
     pub(super) fn new(shape: [usize; 2], padded: [usize; 2]) -> Self {
-        let mut planner = FftPlanner::new();
-        let mut pair = |n| [planner.plan_fft_forward(n), planner.plan_fft_inverse(n)];
-        let (col, row) = (pair(padded[0]), pair(padded[1]));
+        let [col, row] = padded.map(T::both);
         Self {
             rows: shape[0],
             cols: shape[1],

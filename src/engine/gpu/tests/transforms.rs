@@ -1,8 +1,8 @@
 //! Line transforms against rustfft in `f64`: delta, plane wave, noise; forward and inverse; checked and trusted;
 //! unrolled and looped, one on a full grid and the other on a padded one (compiling every product would take minutes).
 
+use ffm_fft::Planned;
 use num_complex::{Complex32, Complex64};
-use rustfft::FftPlanner;
 
 use super::super::geometry::Geometry;
 use super::super::kernel::Stage;
@@ -32,10 +32,7 @@ fn variants(length: usize, order: LineOrder, bench: &Bench) -> Vec<Plan> {
 }
 
 fn transform(line: &mut [Complex64], inverse: bool) {
-    let mut planner = FftPlanner::new();
-    let fft =
-        if inverse { planner.plan_fft_inverse(line.len()) } else { planner.plan_fft_forward(line.len()) };
-    fft.process(line);
+    f64::plan(line.len(), inverse).process(line);
 }
 
 fn geometry(shape: [usize; 2], padded: [usize; 2], bench: &Bench) -> Geometry {
