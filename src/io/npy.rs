@@ -10,6 +10,9 @@ use num_traits::AsPrimitive;
 use super::{IoError, write_atomic};
 use crate::optics::Field;
 
+/// Amplitudes whose squares can be summed over any field.
+const LARGEST: f64 = 1e140;
+
 /// Reads a two-dimensional array of complex64, complex128, float32 or float64.
 ///
 /// # Errors
@@ -23,7 +26,12 @@ pub fn read_field(path: &Path) -> Result<Field, IoError> {
             format!("the array is empty ({} x {})", field.nrows(), field.ncols()),
         ));
     }
-    match field.indexed_iter().find(|(_, v)| !v.is_finite()) {
+    match field.indexed_iter().find(|(_, v)| !(v.re.abs() < LARGEST && v.im.abs() < LARGEST)) {
+        Some(((r, c), v)) if v.is_finite() => {
+            let problem =
+                format!("{v:e} at row {r}, column {c} is too large for its intensity; scale the field");
+            Err(IoError::content(path, problem))
+        }
         Some(((r, c), v)) => {
             Err(IoError::content(path, format!("{v} at row {r}, column {c}; replace it by a number")))
         }
@@ -178,6 +186,9 @@ mod tests {
         write_field(&path, &poisoned).unwrap();
         let message = read_field(&path).unwrap_err().to_string();
         assert!(message.contains("row 1, column 2"), "{message}");
+        poisoned[[1, 2]].im = 1e200;
+        write_field(&path, &poisoned).unwrap();
+        assert!(read_field(&path).unwrap_err().to_string().contains("too large for its intensity"));
         assert!(!read_field(&dir.path().join("none.npy")).unwrap_err().is_output());
     }
 }

@@ -32,7 +32,14 @@ pub(super) fn decode(path: &Path, bytes: &[u8], supported: &str) -> Result<Dynam
         return Err(IoError::unsupported(path, &kind, supported));
     }
     let format = image::guess_format(bytes).map_err(|e| IoError::content(path, e))?;
-    image::load_from_memory_with_format(bytes, format).map_err(|e| IoError::content(path, e))
+    let picture =
+        image::load_from_memory_with_format(bytes, format).map_err(|e| IoError::content(path, e))?;
+    match (picture.height(), picture.width()) {
+        (rows, cols) if rows == 0 || cols == 0 => {
+            Err(IoError::content(path, format!("the picture is empty ({rows} x {cols})")))
+        }
+        _ => Ok(picture),
+    }
 }
 
 /// The extension, in small letters.
@@ -110,7 +117,12 @@ mod tests {
     #[test]
     fn other_files_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        for (name, bytes) in [("a.png", &b"not a picture"[..]), ("b.txt", b"text"), ("c.tif", b"II*\0")] {
+        for (name, bytes) in [
+            ("a.png", &b"not a picture"[..]),
+            ("b.txt", b"text"),
+            ("c.tif", b"II*\0"),
+            ("d.pgm", b"P5\n0 0\n255\n"),
+        ] {
             let path = dir.path().join(name);
             std::fs::write(&path, bytes).unwrap();
             assert!(read_gray(&path).unwrap_err().to_string().contains(name));

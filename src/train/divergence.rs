@@ -68,7 +68,9 @@ pub(super) fn likely_cause(method: Method, rate: f64) -> String {
         Method::Spsa => "or train.perturbation is too small for the noise",
         _ => "or loss.scale is too large for masks that know nothing yet",
     };
-    format!("the likely cause is a learning rate that is too high (train.rate = {rate:e}), {gradient}")
+    format!(
+        "the likely cause is a learning rate that is too high: lower train.rate (now {rate:e}), {gradient}"
+    )
 }
 
 #[cfg(test)]

@@ -92,12 +92,12 @@ fn a_calibration_is_written_and_described() {
     assert!(!dir.path().join("other.toml").exists(), "nothing is written");
 
     m.config.camera.flip_x = false;
-    m.config.optics.pitch = Pair::One(Length(50e-9));
+    m.config.optics.pitch = Pair::One(Length(20e-9));
     m.save().unwrap();
     for command in [&["calibrate", ".", "--out", "other.toml"][..], &["report", "--measured", "."]] {
         let wrong = ffm(dir.path(), command);
         assert_eq!(wrong.code, Some(3), "{}", wrong.stderr);
-        assert!(wrong.stderr.contains("optics.pitch = 50 nm"), "{}", wrong.stderr);
+        assert!(wrong.stderr.contains("optics.pitch = 20 nm"), "{}", wrong.stderr);
     }
 }
 

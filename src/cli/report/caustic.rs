@@ -9,8 +9,8 @@ use super::Files;
 use super::likeness::Found;
 use crate::calibrate::caustic::{self, Beam, Caustic, Spot, gaussian_spot, second_moments};
 use crate::cli::args::Common;
+use crate::cli::progress;
 use crate::cli::study::Wrong;
-use crate::cli::{measure, progress};
 use crate::experiment::frames::{dark_counts, numbered};
 use crate::measure::{FILE, Measurement, Role};
 use crate::report::likeness::compare;
@@ -33,7 +33,7 @@ struct Plane {
 }
 
 pub(super) fn report(dir: &Path, files: &Files, common: &Common) -> anyhow::Result<ExitCode> {
-    let m = measure::open(dir)?;
+    let m = Measurement::open(dir)?;
     let wavelength = m.config.optics.wavelength.0;
     let [dy, dx] = m.config.camera.pitch.both().map(|p| p.0);
     if dy != dx {
