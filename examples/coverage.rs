@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
         "[optics]\nlayers = 1\npixels = {pixels}\npitch = '{pitch} um'\ndistance = '0.388 m'\n[imperfections]\npreset = 'none'"
     );
     let system = settings::<Experiment>(&text, "the example", &[])?.system();
-    let choice = Choice { free: Vec::new(), fix: Vec::new(), zernike: *TERMS.end() };
+    let choice = Choice { zernike: *TERMS.end(), ..Choice::default() };
     let folder = tempfile::tempdir()?;
     let plan = folder.path().join("plan");
     let extent = estimate::Extent { frames: 12, seed: 1 };

@@ -1,7 +1,8 @@
 //! What frames say of single devices, before the twin is fitted: the modulator's phases from a sweep, the camera from its
 //! photon-transfer curve.
 
-use super::response::{self, PhaseTable, PhotonTransfer, ResponseError};
+use super::estimate::Choice;
+use super::response::{self, PhaseTable, PhotonTransfer, Power, ResponseError};
 use super::{Calibration, Estimate, LayerErrors};
 use crate::measure::{Measurement, Role};
 
@@ -34,7 +35,8 @@ pub fn devices(m: &Measurement) -> Result<Devices, ResponseError> {
 
 impl Devices {
     /// Puts phase responses into a calibration: of a layer its own sweep's, of layers without one that of the first sweep (one
-    /// device that is used once per layer). A sweep from gray 0 to 255 becomes a look-up table, a shorter one range and gamma.
+    /// device that is used once per layer). A sweep that a power law explains becomes range and gamma, another one from gray 0
+    /// to 255 a look-up table, a shorter one range and gamma as well as these can.
     ///
     /// # Errors
     /// A sweep that is neither.
@@ -46,6 +48,25 @@ impl Devices {
             fill(c.imperfections.layer.entry(layer.to_string()).or_default(), table)?;
         }
         Ok(())
+    }
+
+    /// What a fit of the twin is to do with the phase responses. Where power laws explain all sweeps, range and gamma are numbers
+    /// like others, as well known as the sweeps say: frames tell more, and a table that is taken for certain leaves its noise to
+    /// what looks like it, the fill factor first. A table says what no power law can, and stays as it is.
+    pub fn choose(&self, choice: &mut Choice, layers: usize) {
+        let laws: Vec<_> = (1..=layers).map(|layer| self.law(layer)).collect();
+        if let Some(laws) = laws.into_iter().collect::<Option<Vec<Power>>>() {
+            let sigmas = laws.into_iter().map(|law| [law.range_sigma, law.gamma_sigma]);
+            choice.response = (1..).zip(sigmas).collect();
+        } else if !self.tables.is_empty() {
+            choice.fix.extend(["range", "gamma"].map(str::to_owned));
+        }
+    }
+
+    /// The power law of a layer's sweep, where it holds.
+    fn law(&self, layer: usize) -> Option<Power> {
+        let own = self.tables.iter().find(|(l, _)| *l == layer).or_else(|| self.tables.first());
+        own.and_then(|(_, table)| table.power().ok()).filter(Power::holds)
     }
 
     /// Puts what is known of the devices beside what was fitted.
@@ -64,7 +85,7 @@ impl Devices {
         };
         for (layer, table) in &self.tables {
             let from = format!("sweep of {} gray values", table.gray.len());
-            // The table itself stands in the calibration; these two say what it is like.
+            // What the sweep alone says; the calibration has the table, or what the fit made of the law.
             if let Ok(law) = table.power() {
                 let key = |name: &str| format!("sweep.layer.{layer}.{name}");
                 add(key("range"), law.range, law.range_sigma, "1", from.clone());
@@ -91,12 +112,12 @@ impl Devices {
 }
 
 fn fill(e: &mut LayerErrors, table: &PhaseTable) -> Result<(), ResponseError> {
+    let law = table.power();
+    let holds = law.as_ref().is_ok_and(Power::holds);
     match table.lut() {
-        Ok(lut) => {
-            (e.lut, e.range, e.gamma) = (Some(lut), None, None);
-        }
-        Err(_) => {
-            let law = table.power()?;
+        Ok(lut) if !holds => (e.lut, e.range, e.gamma) = (Some(lut), None, None),
+        _ => {
+            let law = law?;
             (e.lut, e.range, e.gamma) = (None, Some(law.range), Some(law.gamma));
         }
     }

@@ -14,7 +14,8 @@ use anyhow::Context;
 
 /// Fits the twin of a measurement to its frames and writes what it found.
 pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<ExitCode> {
-    let mut choice = Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike };
+    let mut choice =
+        Choice { free: args.free.clone(), fix: args.fix.clone(), zernike: args.zernike, ..Choice::default() };
     let Some(measurement) = &args.measurement else { return plan(args, &choice, common) };
     let m = measure::open(measurement)?;
     let mut base = match &args.start {
@@ -24,10 +25,7 @@ pub(super) fn calibrate(args: &Calibrate, common: &Common) -> anyhow::Result<Exi
     io::check_writable(&args.out)?;
     let known = devices(&m)?;
     known.respond(&mut base)?;
-    if !known.tables.is_empty() {
-        // The sweep says it better than the twin's power law.
-        choice.fix.extend(["range", "gamma"].map(str::to_owned));
-    }
+    known.choose(&mut choice, m.config.optics.layers);
     let references = References::read(&m, &choice).map_err(|e| match e {
         EstimateError::Choice { .. } => anyhow::Error::new(e),
         e => anyhow::Error::new(e)

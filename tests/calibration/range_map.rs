@@ -73,9 +73,12 @@ fn the_range_of_every_place_comes_back_from_ordinary_frames() {
         "offset",
         "blur",
     ]);
-    let coarse = fitted(&Choice { free: names(&["range_map"]), fix: fix.clone(), zernike: 11 }, &base);
+    let coarse = fitted(
+        &Choice { free: names(&["range_map"]), fix: fix.clone(), zernike: 11, ..Choice::default() },
+        &base,
+    );
     let keys: Vec<&str> = coarse.calibration.estimates.iter().map(|e| e.key.as_str()).collect();
     assert_eq!(keys, ["imperfections.layer.1.range_map.1.1", "imperfections.layer.1.range_map.1.2"]);
-    let kept = fitted(&Choice { free: Vec::new(), fix, zernike: 11 }, &base);
+    let kept = fitted(&Choice { free: Vec::new(), fix, zernike: 11, ..Choice::default() }, &base);
     assert_eq!(kept.calibration.imperfections.of(1).range_map, Some(given));
 }

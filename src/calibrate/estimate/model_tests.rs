@@ -49,7 +49,7 @@ fn bench(dir: &std::path::Path) -> (Model, Vec<FrameData>) {
     };
     let mut model = Model::new(&m.config, &base, Box::new(CpuEngine::<f64>::new(1).unwrap())).unwrap();
     let free = parameters::names().into_iter().map(str::to_owned).collect();
-    let choice = parameters::Choice { free, fix: Vec::new(), zernike: 7 };
+    let choice = parameters::Choice { free, zernike: 7, ..parameters::Choice::default() };
     model.parameters = parameters::list(&m.config, &base, model.grid(), &[(1, 2), (2, 1)], &choice).unwrap();
     let frames = [1, 2].map(|n| FrameData::read(&m, n).unwrap()).into();
     (model, frames)

@@ -1,5 +1,7 @@
 //! The numbers that can be estimated: names, units, scales, and how they get into a calibration.
 
+use std::collections::BTreeMap;
+
 use super::EstimateError;
 use crate::calibrate::{Calibration, Illumination, LayerErrors, RangeMap, Response};
 use crate::measure::MeasurementConfig;
@@ -52,6 +54,8 @@ pub(crate) struct Parameter {
     pub(crate) scale: f64,
     /// What is known beforehand: one standard deviation.
     pub(crate) prior: f64,
+    /// Whether that was measured, and is no guess.
+    pub(crate) measured: bool,
     pub(crate) limits: [f64; 2],
 }
 
@@ -99,11 +103,13 @@ pub struct Choice {
     pub fix: Vec<String>,
     /// Highest Noll index of the modulator's wavefront, and of the camera's.
     pub zernike: usize,
+    /// Standard deviations of range and gamma in the calibration that is started from, by layer, where a sweep measured them.
+    pub response: BTreeMap<usize, [f64; 2]>,
 }
 
 impl Default for Choice {
     fn default() -> Self {
-        Self { free: Vec::new(), fix: Vec::new(), zernike: 11 }
+        Self { free: Vec::new(), fix: Vec::new(), zernike: 11, response: BTreeMap::new() }
     }
 }
 
@@ -160,6 +166,17 @@ pub(crate) fn list(
             all.push(parameter(knob, 0, config, grid));
         }
     }
+    for p in &mut all {
+        let sigmas = choice.response.get(&p.layer);
+        let sigma = match p.knob {
+            Knob::Range => sigmas.map(|s| s[0]),
+            Knob::Gamma => sigmas.map(|s| s[1]),
+            _ => None,
+        };
+        if let Some(sigma) = sigma {
+            (p.prior, p.measured) = (sigma, true);
+        }
+    }
     Ok(all)
 }
 
@@ -212,7 +229,7 @@ fn parameter(knob: Knob, layer: usize, config: &MeasurementConfig, grid: &Grid) 
         Knob::Distortion | Knob::Shear | Knob::Aspect => format!("registration.{name}"),
         _ => format!("imperfections.layer.{layer}.{name}"),
     };
-    Parameter { knob, layer, key, unit, scale, prior, limits }
+    Parameter { knob, layer, key, unit, scale, prior, measured: false, limits }
 }
 
 impl Parameter {

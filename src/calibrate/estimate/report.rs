@@ -47,8 +47,8 @@ pub(crate) fn unclear(model: &Model, normal: &Normal) -> (Vec<Unclear>, Vec<usiz
     let mut held = Vec::new();
     let mut groups = Vec::new();
     for (n, p) in model.parameters.iter().enumerate() {
-        // Nothing was learned where as much is unknown as before.
-        if (sigma(n) < 0.5 * p.prior && inflation(n) < INFLATION) || held.contains(&n) {
+        // Nothing was learned where as much is unknown as before, unless it was known.
+        if p.measured || (sigma(n) < 0.5 * p.prior && inflation(n) < INFLATION) || held.contains(&n) {
             continue;
         }
         let tied = |k: usize| (covariance[[n, k]] / (sigma(n) * sigma(k))).abs() > 0.7;

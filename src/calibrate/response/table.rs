@@ -41,21 +41,69 @@ pub struct Power {
     pub gamma_sigma: f64,
     /// What the power law leaves, radians rms.
     pub rms: f64,
+    /// The same in units of the table's own uncertainty, mean square.
+    pub chi_square: f64,
 }
+
+impl Power {
+    /// Whether the table says no more than the power law does: what it leaves is the noise of the table.
+    pub fn holds(&self) -> bool {
+        self.chi_square < NOISE
+    }
+}
+
+/// Largest `chi_square` of a law that holds. Phases of a smooth curve err together, so that it scatters as one of some six numbers
+/// does, by half of itself; and what a law leaves that is twice the noise of a table matters no more than that noise.
+const NOISE: f64 = 4.0;
 
 /// Gray values that a table may be drawn out by: the device's range ends at 256, one beyond the largest gray value.
 const BEYOND: f64 = 2.0;
 
 impl PhaseTable {
-    /// The phase at a gray value, linear between those of the sweep; beyond its ends drawn out.
+    /// The phase at a gray value: cubics between those of the sweep, with the slope that the parabola through each and its
+    /// neighbours has there (de Boor, *A Practical Guide to Splines* (1978), ch. IV, "Bessel"); beyond the ends drawn out by
+    /// straight lines. Chords of a bent curve err to one side at all gray values between, which looks like light from the gaps.
     pub fn at(&self, gray: f64) -> f64 {
         let last = self.gray.len() - 1;
-        let k = self.gray.partition_point(|g| *g <= gray).clamp(1, last.max(1)) - 1;
         if last == 0 {
             return self.phase[0];
         }
-        let share = (gray - self.gray[k]) / (self.gray[k + 1] - self.gray[k]);
-        self.phase[k] + share * (self.phase[k + 1] - self.phase[k])
+        let k = self.gray.partition_point(|g| *g <= gray).clamp(1, last) - 1;
+        let end = gray.clamp(self.gray[0], self.gray[last]);
+        if gray != end {
+            let n = if gray < end { 0 } else { last };
+            return self.phase[n] + self.slope(n) * (gray - end);
+        }
+        let wide = self.gray[k + 1] - self.gray[k];
+        let t = (gray - self.gray[k]) / wide;
+        let chord = self.phase[k] + t * (self.phase[k + 1] - self.phase[k]);
+        // By how much slopes at both ends differ from the chord's bends the curve away from it.
+        let [left, right] = [k, k + 1].map(|n| (self.slope(n) - self.rise(k)) * wide);
+        chord + t * (1.0 - t) * (left * (1.0 - t) - right * t)
+    }
+
+    /// Slope from gray value `k` of the sweep to the next.
+    fn rise(&self, k: usize) -> f64 {
+        (self.phase[k + 1] - self.phase[k]) / (self.gray[k + 1] - self.gray[k])
+    }
+
+    /// Slope at gray value `n` of the parabola through it and its neighbours, or through the three at an end; of the straight line
+    /// through two.
+    fn slope(&self, n: usize) -> f64 {
+        let last = self.gray.len() - 1;
+        if last == 1 {
+            return self.rise(0);
+        }
+        let middle = n.clamp(1, last - 1);
+        let [before, behind] = [middle - 1, middle].map(|k| self.gray[k + 1] - self.gray[k]);
+        let [rise, next] = [self.rise(middle - 1), self.rise(middle)];
+        let bend = (next - rise) / (before + behind);
+        // Of rise + bend (2 g - g0 - g1) at the three.
+        match n {
+            _ if n < middle => rise - bend * before,
+            _ if n > middle => next + bend * behind,
+            _ => rise + bend * before,
+        }
     }
 
     /// Phases at commands `0..=2 pi` (gray 0 to 256), as `lut` of `[imperfections]` has them.
@@ -134,6 +182,7 @@ impl PhaseTable {
             gamma,
             gamma_sigma: (scale * normal[0] / det).sqrt(),
             rms,
+            chi_square: chi,
         })
     }
 }
@@ -169,7 +218,10 @@ mod tests {
         assert!(law.range_sigma > 0.0 && law.range_sigma < 0.01);
         let lut = table.lut().unwrap();
         assert_eq!(lut.len(), 257);
-        assert!((lut[128] - TAU * 0.93 * 0.5_f64.powf(1.21)).abs() < 2e-3);
+        for (k, found) in lut.iter().enumerate().skip(5) {
+            let expected = TAU * 0.93 * (k as f64 / 256.0).powf(1.21);
+            assert!((found - expected).abs() < 3e-3 / k as f64, "{k}: {found} {expected}");
+        }
         let part = PhaseTable {
             gray: table.gray[..30].to_vec(),
             phase: table.phase[..30].to_vec(),
@@ -177,5 +229,22 @@ mod tests {
             how: How::Order,
         };
         assert!(part.lut().unwrap_err().to_string().contains("0 to 145"));
+    }
+
+    #[test]
+    fn parabolas_are_met_between_uneven_gray_values_and_straight_lines_beyond() {
+        let gray = vec![0.0, 10.0, 14.0, 40.0, 41.0];
+        let parabola = |g: f64| 0.3 * g + 0.01 * g * g;
+        let phase = gray.iter().map(|g| parabola(*g)).collect();
+        let table = PhaseTable { sigma: vec![0.01; gray.len()], gray, phase, how: How::Order };
+        for g in [0.0, 0.1, 9.0, 10.0, 12.0, 14.0, 33.0, 40.5, 41.0] {
+            assert!((table.at(g) - parabola(g)).abs() < 1e-12, "{g}: {} {}", table.at(g), parabola(g));
+        }
+        let slope = 0.3 + 2.0 * 0.01 * 41.0;
+        assert!((table.at(42.0) - (parabola(41.0) + slope)).abs() < 1e-12);
+        assert!((table.at(-1.0) + 0.3).abs() < 1e-12);
+        let two =
+            PhaseTable { gray: vec![0.0, 8.0], phase: vec![0.0, 1.0], sigma: vec![0.01; 2], how: How::Order };
+        assert!((two.at(2.0) - 0.25).abs() < 1e-15);
     }
 }
