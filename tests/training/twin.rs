@@ -24,7 +24,10 @@ fn twin(text: &str, pass: ErrorPass) -> Program {
 }
 
 fn refusal(text: &str) -> String {
-    let config: SystemConfig = toml::from_str(text).unwrap();
+    let config: SystemConfig = match toml::from_str(text) {
+        Ok(config) => config,
+        Err(e) => return e.to_string(),
+    };
     match System::new(config, [28, 28], 1) {
         Err(e) => e.to_string(),
         Ok(system) => system.compile_twin(ErrorPass::Forward, &exact).unwrap_err().to_string(),
@@ -349,11 +352,11 @@ fn impossible_settings_are_named() {
             "[imperfections.all]\nshift = ['0 m', '2 mm']",
             "shift (m) = 0.002: must be at most half a layer, 0.0016 m",
         ),
-        ("[imperfections.all]\nshift = [nan, 0.0]", "shift (m) = NaN"),
+        ("[imperfections.all]\nshift = [nan, 0.0]", "NaN has no unit"),
         ("[imperfections.all]\naxial = '-0.4 m'", "axial (m) = -0.4: must leave a positive distance"),
-        ("[imperfections.all]\naxial = inf", "axial (m) = inf"),
+        ("[imperfections.all]\naxial = inf", "inf has no unit"),
         ("[imperfections.layer.2]\ntilt = ['0 deg', '90 deg']", "(layer 2).tilt (rad) = 1.57"),
-        ("[imperfections.all]\nroll = nan", "roll = NaN"),
+        ("[imperfections.all]\nroll = nan", "NaN has no unit"),
         ("[imperfections.all]\nmodulator_aberration = { rms = -0.1 }", "modulator_aberration.rms = -0.1"),
         ("[imperfections.all]\ncamera_aberration = { rms = 0.1, terms = 3 }", "camera_aberration.terms = 3"),
         (
