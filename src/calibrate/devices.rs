@@ -1,7 +1,7 @@
 //! What frames say of single devices, before the twin is fitted: the modulator's phases from a sweep, the camera from its
 //! photon-transfer curve.
 
-use super::estimate::Choice;
+use super::estimate::{Choice, Swept};
 use super::response::{self, PhaseTable, PhotonTransfer, Power, ResponseError};
 use super::{Calibration, Estimate, LayerErrors};
 use crate::measure::{Measurement, Role};
@@ -50,23 +50,15 @@ impl Devices {
         Ok(())
     }
 
-    /// What a fit of the twin is to do with the phase responses. Where power laws explain all sweeps, range and gamma are numbers
-    /// like others, as well known as the sweeps say: frames tell more, and a table that is taken for certain leaves its noise to
-    /// what looks like it, the fill factor first. A table says what no power law can, and stays as it is.
+    /// What a fit of the twin is to do with the phase responses: they begin as the sweeps say, and are as well known. Frames tell
+    /// more, and a response that is taken for certain leaves its noise to what looks like it, the fill factor first.
     pub fn choose(&self, choice: &mut Choice, layers: usize) {
-        let laws: Vec<_> = (1..=layers).map(|layer| self.law(layer)).collect();
-        if let Some(laws) = laws.into_iter().collect::<Option<Vec<Power>>>() {
-            let sigmas = laws.into_iter().map(|law| [law.range_sigma, law.gamma_sigma]);
-            choice.response = (1..).zip(sigmas).collect();
-        } else if !self.tables.is_empty() {
-            choice.fix.extend(["range", "gamma"].map(str::to_owned));
+        for layer in 1..=layers {
+            let own = self.tables.iter().find(|(l, _)| *l == layer).or_else(|| self.tables.first());
+            if let Some(Ok(response)) = own.map(|(_, table)| Response::of(table)) {
+                choice.response.insert(layer, response.swept());
+            }
         }
-    }
-
-    /// The power law of a layer's sweep, where it holds.
-    fn law(&self, layer: usize) -> Option<Power> {
-        let own = self.tables.iter().find(|(l, _)| *l == layer).or_else(|| self.tables.first());
-        own.and_then(|(_, table)| table.power().ok()).filter(Power::holds)
     }
 
     /// Puts what is known of the devices beside what was fitted.
@@ -111,15 +103,39 @@ impl Devices {
     }
 }
 
-fn fill(e: &mut LayerErrors, table: &PhaseTable) -> Result<(), ResponseError> {
-    let law = table.power();
-    let holds = law.as_ref().is_ok_and(Power::holds);
-    match table.lut() {
-        Ok(lut) if !holds => (e.lut, e.range, e.gamma) = (Some(lut), None, None),
-        _ => {
-            let law = law?;
-            (e.lut, e.range, e.gamma) = (None, Some(law.range), Some(law.gamma));
+/// What a sweep says of a layer.
+enum Response {
+    Law(Power),
+    /// Phases from gray 0 to 256, and the smooth table that they are of.
+    Table(Vec<f64>, PhaseTable),
+}
+
+impl Response {
+    /// A power law where it explains the sweep, a look-up table where it does not and the sweep is long enough for one.
+    fn of(table: &PhaseTable) -> Result<Self, ResponseError> {
+        let law = table.power();
+        if law.as_ref().is_ok_and(Power::holds) {
+            return law.map(Self::Law);
         }
+        let smooth = table.clone().smooth();
+        match smooth.lut() {
+            Ok(lut) => Ok(Self::Table(lut, smooth)),
+            Err(_) => law.map(Self::Law),
+        }
+    }
+
+    fn swept(&self) -> Swept {
+        match self {
+            Self::Law(law) => Swept::Law { range: law.range_sigma, gamma: law.gamma_sigma },
+            Self::Table(_, table) => Swept::Table(Swept::grays().map(|g| table.sigma_at(g)).collect()),
+        }
+    }
+}
+
+fn fill(e: &mut LayerErrors, table: &PhaseTable) -> Result<(), ResponseError> {
+    match Response::of(table)? {
+        Response::Law(law) => (e.lut, e.range, e.gamma) = (None, Some(law.range), Some(law.gamma)),
+        Response::Table(lut, _) => (e.lut, e.range, e.gamma) = (Some(lut), None, None),
     }
     Ok(())
 }

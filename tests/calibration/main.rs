@@ -8,6 +8,7 @@ mod measured_holograms;
 mod predict;
 mod range_map;
 mod response;
+mod table;
 mod uneven;
 mod wavefront;
 

@@ -1,5 +1,6 @@
 //! What is wrong with a set-up, estimated from its frames: the twin is fitted to them by robust non-linear least squares.
 
+mod choice;
 mod error;
 mod flight;
 mod inclined;
@@ -15,8 +16,8 @@ mod search;
 mod tangents;
 pub mod wavefront;
 
+pub use choice::{Choice, Swept, names};
 pub use error::EstimateError;
-pub use parameters::{Choice, names};
 pub use pixels::Corrected;
 pub use plan::{Extent, Proposal, plan};
 
@@ -94,7 +95,7 @@ pub fn estimate(
     }
     let mut model = Model::new(&m.config, base, engine)?;
     let layers = shown(&fit);
-    model.parameters = parameters::list(&m.config, base, model.grid(), &layers, choice)?;
+    model.parameters = choice::list(&m.config, base, model.grid(), &layers, choice)?;
     let expected = model.start();
     let inside = model.inside(&expected);
     let correction = Correction::read(m, &fit)?;

@@ -1,18 +1,21 @@
 //! Derivatives against differences of predicted frames.
 
 use super::*;
-use crate::calibrate::estimate::parameters;
+use crate::calibrate::estimate::choice;
 use crate::engine::cpu::CpuEngine;
 use crate::measure::{Frame, Shown, patterns};
 use crate::optics::Length;
 use crate::twin::Pair;
 
-const ERRORS: &str = "[all]\nrange = 0.95\ngamma = 1.1\nfill_factor = 0.9\ncrosstalk = 0.4\naperture = 0.7\nroll = '0.2 deg'\n\
+const LAW: &str = "range = 0.95\ngamma = 1.1";
+const TABLE: &str = "lut = [0.0, 0.9, 2.0, 2.9, 3.4, 4.1, 5.0, 5.3, 5.9, 6.1]";
+const ERRORS: &str = "fill_factor = 0.9\ncrosstalk = 0.4\naperture = 0.7\nroll = '0.2 deg'\n\
     magnification = 1.003\nmodulator_aberration = { zernike = [[4, 0.3], [7, 0.4]] }\nshift = ['40 um', '-20 um']\n\
     axial = '1 mm'\ntilt = ['0.2 mrad', '-0.1 mrad']\nillumination = { centre = ['0.1 mm', '0.05 mm'], waist = ['0.8 mm', '1 mm'] }";
 
-/// Two layers, one frame through both and one through the first at another distance.
-fn bench(dir: &std::path::Path) -> (Model, Vec<FrameData>) {
+/// Two layers with this response, one frame through both and one through the first at another distance; everything is free but what
+/// the response has not.
+fn bench(dir: &std::path::Path, (response, missing): (&str, &[&str])) -> (Model, Vec<FrameData>) {
     let mut config = MeasurementConfig::default();
     config.optics.pixels = Pair::One(48);
     config.optics.pitch = Pair::One(Length(20e-6));
@@ -38,7 +41,7 @@ fn bench(dir: &std::path::Path) -> (Model, Vec<FrameData>) {
     std::fs::write(dir.join("dark.png"), dark).unwrap();
     let m = Measurement { dir: dir.into(), config };
     let base = Calibration {
-        imperfections: toml::from_str(ERRORS).unwrap(),
+        imperfections: toml::from_str(&format!("[all]\n{response}\n{ERRORS}")).unwrap(),
         response: Some(crate::calibrate::Response {
             gain: 100.0,
             offset: 5.0,
@@ -48,17 +51,27 @@ fn bench(dir: &std::path::Path) -> (Model, Vec<FrameData>) {
         ..Calibration::default()
     };
     let mut model = Model::new(&m.config, &base, Box::new(CpuEngine::<f64>::new(1).unwrap())).unwrap();
-    let free = parameters::names().into_iter().map(str::to_owned).collect();
-    let choice = parameters::Choice { free, zernike: 7, ..parameters::Choice::default() };
-    model.parameters = parameters::list(&m.config, &base, model.grid(), &[(1, 2), (2, 1)], &choice).unwrap();
+    let free =
+        choice::names().into_iter().filter(|name| !missing.contains(name)).map(str::to_owned).collect();
+    let choice = choice::Choice { free, zernike: 7, ..choice::Choice::default() };
+    model.parameters = choice::list(&m.config, &base, model.grid(), &[(1, 2), (2, 1)], &choice).unwrap();
     let frames = [1, 2].map(|n| FrameData::read(&m, n).unwrap()).into();
     (model, frames)
 }
 
 #[test]
 fn derivatives_are_those_of_the_predicted_frames() {
+    derived(LAW, &["lut"]);
+}
+
+#[test]
+fn derivatives_by_the_phases_of_a_table_are_too() {
+    derived(TABLE, &["range", "gamma"]);
+}
+
+fn derived(response: &str, missing: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
-    let (mut model, frames) = bench(dir.path());
+    let (mut model, frames) = bench(dir.path(), (response, missing));
     let x = model.start();
     let mut columns: Vec<Vec<Array2<f32>>> = vec![Vec::new(); 2];
     model

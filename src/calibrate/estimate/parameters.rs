@@ -1,8 +1,6 @@
-//! The numbers that can be estimated: names, units, scales, and how they get into a calibration.
+//! The numbers that can be estimated: units, scales, and how they get into a calibration.
 
-use std::collections::BTreeMap;
-
-use super::EstimateError;
+use crate::calibrate::response::cubic;
 use crate::calibrate::{Calibration, Illumination, LayerErrors, RangeMap, Response};
 use crate::measure::MeasurementConfig;
 use crate::optics::{Angle, Grid, Length};
@@ -28,6 +26,11 @@ pub(crate) enum Knob {
     RangeMap {
         at: [usize; 2],
         of: [usize; 2],
+    },
+    /// Phase of a table at command `2 pi at / of`.
+    Lut {
+        at: usize,
+        of: usize,
     },
     Crosstalk,
     Aperture,
@@ -59,128 +62,11 @@ pub(crate) struct Parameter {
     pub(crate) limits: [f64; 2],
 }
 
-/// Knobs of a layer with the names by which `--free` and `--fix` know them.
-const LAYER: [(&str, &[Knob]); 14] = [
-    ("shift", &[Knob::Shift(0), Knob::Shift(1)]),
-    ("axial", &[Knob::Axial]),
-    ("roll", &[Knob::Roll]),
-    ("magnification", &[Knob::Magnification]),
-    ("tilt", &[Knob::Tilt(0), Knob::Tilt(1)]),
-    ("illumination", &[Knob::Slope(0), Knob::Slope(1), Knob::Curvature(0), Knob::Curvature(1)]),
-    ("fill_factor", &[Knob::FillFactor]),
-    ("range", &[Knob::Range]),
-    ("gamma", &[Knob::Gamma]),
-    ("range_map", &[]),
-    ("crosstalk", &[Knob::Crosstalk]),
-    ("aperture", &[Knob::Aperture]),
-    ("modulator_aberration", &[]),
-    // Intensities do not know it; `super::wavefront` estimates it from fields.
-    ("camera_aberration", &[]),
-];
-const CAMERA: [(&str, Knob); 6] = [
-    ("gain", Knob::Gain),
-    ("offset", Knob::Offset),
-    ("blur", Knob::Blur),
-    ("distortion", Knob::Distortion),
-    ("shear", Knob::Shear),
-    ("aspect", Knob::Aspect),
-];
+/// Entries that a table gets when its phases are fitted: one a gray value, and the end of the range.
+const ENTRIES: usize = 257;
 
-/// Rows and columns of a map of phase ranges that nobody gave.
-const MAP: [usize; 2] = [3, 3];
-
-/// The names that `--free` and `--fix` know.
-pub fn names() -> Vec<&'static str> {
-    LAYER.iter().map(|(name, _)| *name).chain(CAMERA.iter().map(|(name, _)| *name)).collect()
-}
-
-/// Which numbers are free.
-#[derive(Clone, Debug)]
-pub struct Choice {
-    /// Names ([`names`]) that are free beside those that the frames let one expect.
-    pub free: Vec<String>,
-    /// Names that stay as they are.
-    pub fix: Vec<String>,
-    /// Highest Noll index of the modulator's wavefront, and of the camera's.
-    pub zernike: usize,
-    /// Standard deviations of range and gamma in the calibration that is started from, by layer, where a sweep measured them.
-    pub response: BTreeMap<usize, [f64; 2]>,
-}
-
-impl Default for Choice {
-    fn default() -> Self {
-        Self { free: Vec::new(), fix: Vec::new(), zernike: 11, response: BTreeMap::new() }
-    }
-}
-
-/// The list of parameters: `layers` are those that frames show, each with the number of distances behind it that frames have;
-/// `base` is what is known already.
-pub(crate) fn list(
-    config: &MeasurementConfig,
-    base: &Calibration,
-    grid: &Grid,
-    layers: &[(usize, usize)],
-    choice: &Choice,
-) -> Result<Vec<Parameter>, EstimateError> {
-    let known = names();
-    if let Some(wrong) = choice.free.iter().chain(&choice.fix).find(|n| !known.contains(&n.as_str())) {
-        let problem = format!("there is no such parameter; there are {}", known.join(", "));
-        return Err(EstimateError::Choice { name: wrong.clone(), problem });
-    }
-    let free = |name: &str, default: bool| {
-        (default || choice.free.iter().any(|n| n == name)) && !choice.fix.iter().any(|n| n == name)
-    };
-    let mapped = free("range_map", false);
-    let mut all = Vec::new();
-    for &(layer, distances) in layers {
-        let several = distances > 1;
-        for (name, knobs) in LAYER {
-            let default = match name {
-                "tilt" => several,
-                "crosstalk" | "range_map" => false,
-                // A map says how large the range is everywhere.
-                "range" => !mapped,
-                _ => true,
-            };
-            if !free(name, default) {
-                continue;
-            }
-            all.extend(knobs.iter().map(|&knob| parameter(knob, layer, config, grid)));
-            if name == "range_map" {
-                let of = base.imperfections.of(layer).range_map.map_or(MAP, |map| map.parts());
-                let places = (0..of[0]).flat_map(|row| (0..of[1]).map(move |column| [row, column]));
-                all.extend(places.map(|at| parameter(Knob::RangeMap { at, of }, layer, config, grid)));
-            }
-            if name == "modulator_aberration" {
-                // Defocus is distance and magnification where the camera stands at one place.
-                let wanted = several || choice.free.iter().any(|n| n == name);
-                let first = if wanted { 4 } else { 5 };
-                all.extend(
-                    (first..=choice.zernike).map(|j| parameter(Knob::Zernike(j), layer, config, grid)),
-                );
-            }
-        }
-    }
-    for (name, knob) in CAMERA {
-        if free(name, matches!(name, "gain" | "offset" | "blur")) {
-            all.push(parameter(knob, 0, config, grid));
-        }
-    }
-    for p in &mut all {
-        let sigmas = choice.response.get(&p.layer);
-        let sigma = match p.knob {
-            Knob::Range => sigmas.map(|s| s[0]),
-            Knob::Gamma => sigmas.map(|s| s[1]),
-            _ => None,
-        };
-        if let Some(sigma) = sigma {
-            (p.prior, p.measured) = (sigma, true);
-        }
-    }
-    Ok(all)
-}
-
-fn parameter(knob: Knob, layer: usize, config: &MeasurementConfig, grid: &Grid) -> Parameter {
+/// A parameter of a layer, or of the camera (0).
+pub(super) fn parameter(knob: Knob, layer: usize, config: &MeasurementConfig, grid: &Grid) -> Parameter {
     const AXES: [&str; 2] = ["x", "y"];
     let side = [grid.cols as f64 * grid.dx, grid.rows as f64 * grid.dy];
     let pitch = [grid.dx, grid.dy];
@@ -215,6 +101,7 @@ fn parameter(knob: Knob, layer: usize, config: &MeasurementConfig, grid: &Grid) 
         Knob::RangeMap { at: [row, column], .. } => {
             (format!("range_map.{}.{}", row + 1, column + 1), "1", 0.01, 0.3, [0.1, 4.0])
         }
+        Knob::Lut { at, of } => (format!("lut.{}", 256 * at / of), "rad", 0.01, 0.3, open),
         Knob::Crosstalk => ("crosstalk".into(), "pixel", 0.05, 0.5, [0.02, 4.0]),
         Knob::Aperture => ("aperture".into(), "pitch", 0.05, 0.4, [0.05, 1.0]),
         Knob::Gain => ("gain".into(), "count", 1.0, 100.0 * full, [1e-12, f64::INFINITY]),
@@ -260,6 +147,7 @@ impl Parameter {
             Knob::Range => e.range.unwrap_or(1.0),
             Knob::Gamma => e.gamma.unwrap_or(1.0),
             Knob::RangeMap { at: [row, column], .. } => e.range_map.map_or(1.0, |map| map.0[row][column]),
+            Knob::Lut { at, of } => e.lut.map_or(0.0, |lut| entry(&lut, at as f64 / of as f64)),
             Knob::Crosstalk => e.crosstalk.unwrap_or(0.2),
             Knob::Aperture => e.aperture.unwrap_or(0.9),
             Knob::Gain => r.map_or(1.0, |r| r.gain),
@@ -328,11 +216,33 @@ impl Parameter {
             Knob::RangeMap { at: [row, column], of } => {
                 e.range_map.get_or_insert_with(|| RangeMap::even(of)).0[row][column] = v;
             }
+            Knob::Lut { at, of } => e.lut = e.lut.take().map(|lut| bent(lut, [at, of], v)),
             Knob::Crosstalk => e.crosstalk = Some(v),
             Knob::Aperture => e.aperture = Some(v),
             _ => {}
         }
     }
+}
+
+/// The phase of a table at a part of the range.
+fn entry(lut: &[f64], part: f64) -> f64 {
+    let at = part * (lut.len() - 1) as f64;
+    let k = (at as usize).min(lut.len().saturating_sub(2));
+    let next = lut[(k + 1).min(lut.len() - 1)];
+    lut[k] + (at - k as f64) * (next - lut[k])
+}
+
+/// A table whose phase at command `2 pi at / of` is `v`, and at the other multiples of `2 pi / of` what it was.
+fn bent(mut lut: Vec<f64>, [at, of]: [usize; 2], v: f64) -> Vec<f64> {
+    if !(lut.len() - 1).is_multiple_of(of) {
+        lut = (0..ENTRIES).map(|k| entry(&lut, k as f64 / (ENTRIES - 1) as f64)).collect();
+    }
+    let step = (lut.len() - 1) / of;
+    let by = v - lut[at * step];
+    let x: Vec<f64> = (0..=of).map(|k| (k * step) as f64).collect();
+    let one: Vec<f64> = (0..=of).map(|k| if k == at { 1.0 } else { 0.0 }).collect();
+    lut.iter_mut().enumerate().for_each(|(k, phase)| *phase += by * cubic(&x, &one, k as f64));
+    lut
 }
 
 /// Gaussian illumination as `exp(-curvature x^2 + slope x)` along x and y, which even light is a case of; centre and waist are
@@ -365,5 +275,35 @@ impl Light {
 
     pub(crate) fn centre(&self, k: usize) -> f64 {
         0.5 * self.slope[k] / self.curvature[k]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_bent_at_one_phase_and_keeps_the_others() {
+        let of = 8;
+        let shape = |k: usize| (k as f64 / 3.0).sin() + 0.1 * k as f64;
+        for entries in [2, 10, 33, ENTRIES] {
+            let mut e =
+                LayerErrors { lut: Some((0..entries).map(shape).collect()), ..LayerErrors::default() };
+            let before: Vec<f64> =
+                (0..=of).map(|k| entry(e.lut.as_ref().unwrap(), k as f64 / of as f64)).collect();
+            let grid = Grid::square(16, 10e-6).unwrap();
+            let knob = |at| parameter(Knob::Lut { at, of }, 1, &MeasurementConfig::default(), &grid);
+            // In any order, and as often as one likes.
+            for (at, v) in [(3, 0.2), (8, 6.0), (3, 1.5)] {
+                knob(at).put_layer(&mut e, v, &grid);
+            }
+            let lut = e.lut.as_ref().unwrap();
+            for k in 0..=of {
+                let expected =
+                    [(3, 1.5), (8, 6.0)].iter().find(|(at, _)| *at == k).map_or(before[k], |(_, v)| *v);
+                assert!((entry(lut, k as f64 / of as f64) - expected).abs() < 1e-12, "{entries}: {k}");
+            }
+            assert!((before[0] - lut[0]).abs() < 1e-15 && lut.len() >= entries.max(33));
+        }
     }
 }

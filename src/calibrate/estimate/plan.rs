@@ -4,9 +4,10 @@ use std::path::Path;
 
 use ndarray::Array2;
 
+use super::choice::{self, Choice};
 use super::model::{FrameData, Model};
 use super::normal::{Noise, Normal};
-use super::parameters::{self, Choice, Knob};
+use super::parameters::Knob;
 use super::{EstimateError, report, search, shown};
 use crate::calibrate::{Calibration, Estimate, Unclear};
 use crate::engine::Engine;
@@ -69,7 +70,7 @@ pub fn plan(
     expose(&mut model, &mut m, &mut frames)?;
     m.save()?;
     frames.retain(|f| m.config.frames[f.number - 1].role == Role::Fit);
-    model.parameters = parameters::list(&m.config, &base, model.grid(), &shown(&frames), choice)?;
+    model.parameters = choice::list(&m.config, &base, model.grid(), &shown(&frames), choice)?;
     let (normal, x) = foreseen(&mut model, &frames)?;
     let (unclear, held) = report::unclear(&model, &normal);
     let expected = report::estimates(&model, &normal, &x, &held, "foreseen for the nominal twin");

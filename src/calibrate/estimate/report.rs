@@ -78,7 +78,7 @@ fn rank(knob: Knob) -> usize {
         Knob::Slope(_) | Knob::Curvature(_) => 5,
         Knob::FillFactor => 6,
         Knob::Zernike(_) => 7,
-        Knob::Magnification | Knob::Gamma | Knob::RangeMap { .. } | Knob::Blur => 8,
+        Knob::Magnification | Knob::Gamma | Knob::RangeMap { .. } | Knob::Lut { .. } | Knob::Blur => 8,
         _ => 9,
     }
 }
@@ -96,9 +96,12 @@ fn advice(group: &[&Parameter], held: &Parameter) -> String {
     let named: Vec<String> = group.iter().map(|p| words(p)).collect();
     let remedy = match held.knob {
         Knob::Tilt(_) | Knob::Zernike(4) => "record frames at a second distance",
-        Knob::Range | Knob::RangeMap { .. } | Knob::Gamma | Knob::FillFactor | Knob::Crosstalk => {
-            "record frames of gratings and of random blocks of several sizes"
-        }
+        Knob::Range
+        | Knob::RangeMap { .. }
+        | Knob::Lut { .. }
+        | Knob::Gamma
+        | Knob::FillFactor
+        | Knob::Crosstalk => "record frames of gratings and of random blocks of several sizes",
         _ => "record more frames, of random blocks of several sizes",
     };
     let kept = words(held);

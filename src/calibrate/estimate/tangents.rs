@@ -59,6 +59,7 @@ impl MaskChange {
             | Knob::Range
             | Knob::Gamma
             | Knob::RangeMap { .. }
+            | Knob::Lut { .. }
             | Knob::Crosstalk => {
                 let mut bare = e;
                 (bare.modulator_aberration, bare.modulator_edge) = (None, None);

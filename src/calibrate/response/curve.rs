@@ -17,8 +17,13 @@ pub(super) struct Curve {
 }
 
 impl Curve {
+    /// For intensities, of which only some tell the phase.
     pub(super) fn new(gray: &[f64]) -> Self {
-        let intervals = (gray.len() / 6).clamp(3, 24);
+        Self::of(gray, gray.len() / 6)
+    }
+
+    fn of(gray: &[f64], intervals: usize) -> Self {
+        let intervals = intervals.clamp(3, 24);
         let first = gray[0];
         Self { first, step: (gray[gray.len() - 1] - first) / intervals as f64, intervals }
     }
@@ -46,6 +51,59 @@ impl Curve {
         let (k, b) = self.at(gray);
         b.iter().enumerate().map(|(j, b)| b * c[k + j]).sum()
     }
+
+    /// Its standard deviation, by the factor of the normal equations of all coefficients and what else was fitted.
+    fn spread(&self, l: &Factor, all: usize, gray: f64) -> f64 {
+        let (k, b) = self.at(gray);
+        let mut v = vec![0.0; all];
+        b.iter().enumerate().for_each(|(j, b)| v[k + j] = *b);
+        l.variance(&v).max(0.0).sqrt()
+    }
+
+    /// Adds that third differences of the coefficients `c` are small.
+    fn stiffen(&self, normal: &mut Normal, c: &[f64]) {
+        for k in 0..self.intervals {
+            let third = c[k + 3] - 3.0 * c[k + 2] + 3.0 * c[k + 1] - c[k];
+            let row = [(k, -1.0), (k + 1, 3.0), (k + 2, -3.0), (k + 3, 1.0)].map(|(i, v)| (i, v / BEND));
+            normal.row(&row, -third / BEND);
+        }
+    }
+
+    /// Adds a phase that is known to `sigma`.
+    fn meet(&self, normal: &mut Normal, c: &[f64], (gray, phase, sigma): (f64, f64, f64)) {
+        let (k, b) = self.at(gray);
+        let row: Vec<(usize, f64)> = (0..4).map(|j| (k + j, b[j] / sigma)).collect();
+        normal.row(&row, (phase - self.value(c, gray)) / sigma);
+    }
+}
+
+/// The smooth curve through the phases of a table whose gray values err one by one, with its uncertainty, and what it leaves: mean
+/// square in units of theirs.
+pub(super) fn smooth(table: &PhaseTable) -> Option<(PhaseTable, f64)> {
+    let curve = Curve::of(&table.gray, table.gray.len() / 3);
+    let n = curve.len();
+    let mut normal = Normal::new(n);
+    let points: Vec<_> = table.gray.iter().zip(&table.phase).zip(&table.sigma).collect();
+    for (k, &((gray, phase), sigma)) in points.iter().enumerate() {
+        let sigma = if k == 0 { START } else { sigma.max(START) };
+        curve.meet(&mut normal, &vec![0.0; n], (*gray, *phase, sigma));
+    }
+    curve.stiffen(&mut normal, &vec![0.0; n]);
+    let l = Factor::of(&normal.matrix, n)?;
+    let c = l.solve(&normal.right);
+    let left = |((gray, phase), sigma): &((&f64, &f64), &f64)| {
+        ((*phase - curve.value(&c, **gray)) / sigma.max(START)).powi(2)
+    };
+    let free = points.len().saturating_sub(n).max(points.len() / 4).max(1) as f64;
+    let chi_square = points.iter().skip(1).map(left).sum::<f64>() / free;
+    let wider = chi_square.max(1.0).sqrt();
+    let begin = curve.value(&c, table.gray[0]);
+    let found = PhaseTable {
+        phase: table.gray.iter().map(|g| curve.value(&c, *g) - begin).collect(),
+        sigma: table.gray.iter().map(|g| wider * curve.spread(&l, n, *g)).collect(),
+        ..table.clone()
+    };
+    Some((found, chi_square))
 }
 
 /// Rows of a least-squares problem, collected as normal equations.
@@ -97,15 +155,8 @@ pub(super) fn fit(
             }
             normal.row(&row, (y - levels[0] - (levels[1] - levels[0]) * share) / sigma);
         }
-        for k in 0..n - 3 {
-            let third = c[k + 3] - 3.0 * c[k + 2] + 3.0 * c[k + 1] - c[k];
-            let row = [(k, -1.0), (k + 1, 3.0), (k + 2, -3.0), (k + 3, 1.0)].map(|(i, v)| (i, v / BEND));
-            normal.row(&row, -third / BEND);
-        }
-        let (k, b) = curve.at(gray[0]);
-        let begin: f64 = b.iter().enumerate().map(|(j, b)| b * c[k + j]).sum();
-        let row: Vec<(usize, f64)> = (0..4).map(|j| (k + j, b[j] / START)).collect();
-        normal.row(&row, -begin / START);
+        curve.stiffen(&mut normal, c);
+        curve.meet(&mut normal, c, (gray[0], 0.0, START));
         normal
     };
     let singular = || unfit("the intensities do not determine the phases; record more gray values");
@@ -143,17 +194,11 @@ pub(super) fn fit(
         sigma = rms.max(1e-6 * (levels[1] - levels[0]).abs());
     }
     let l = Factor::of(&rows(&c, levels, sigma).matrix, all).ok_or_else(singular)?;
-    let spread = |g: &f64| {
-        let (k, b) = curve.at(*g);
-        let mut v = vec![0.0; all];
-        b.iter().enumerate().for_each(|(j, b)| v[k + j] = *b);
-        l.variance(&v).max(0.0).sqrt()
-    };
     let begin = curve.value(&c, gray[0]);
     let table = PhaseTable {
         gray: gray.to_vec(),
         phase: gray.iter().map(|g| curve.value(&c, *g) - begin).collect(),
-        sigma: gray.iter().map(spread).collect(),
+        sigma: gray.iter().map(|g| curve.spread(&l, all, *g)).collect(),
         how: How::Order,
     };
     Ok((table, sigma / (levels[1] - levels[0]).abs()))

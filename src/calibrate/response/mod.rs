@@ -7,6 +7,7 @@
 //! | whole frames of a sweep, at whatever distance | [`from_frames`]: phase steps that are not known, solved for with the field |
 //! | pairs of evenly lit frames | [`photon_transfer`] |
 
+mod cubics;
 mod curve;
 mod error;
 mod frames;
@@ -17,6 +18,7 @@ mod order;
 mod table;
 mod transfer;
 
+pub(crate) use cubics::cubic;
 pub use error::ResponseError;
 pub use frames::from_frames;
 pub use fringes::from_fringes;

@@ -2,6 +2,8 @@
 
 use std::f64::consts::TAU;
 
+use super::cubics::cubic;
+use super::curve;
 use super::error::{ResponseError, unfit};
 
 /// How a table was found.
@@ -60,49 +62,29 @@ const NOISE: f64 = 4.0;
 const BEYOND: f64 = 2.0;
 
 impl PhaseTable {
-    /// The phase at a gray value: cubics between those of the sweep, with the slope that the parabola through each and its
-    /// neighbours has there (de Boor, *A Practical Guide to Splines* (1978), ch. IV, "Bessel"); beyond the ends drawn out by
-    /// straight lines. Chords of a bent curve err to one side at all gray values between, which looks like light from the gaps.
+    /// The phase at a gray value: cubics between those of the sweep, straight lines beyond.
     pub fn at(&self, gray: f64) -> f64 {
-        let last = self.gray.len() - 1;
-        if last == 0 {
-            return self.phase[0];
-        }
-        let k = self.gray.partition_point(|g| *g <= gray).clamp(1, last) - 1;
-        let end = gray.clamp(self.gray[0], self.gray[last]);
-        if gray != end {
-            let n = if gray < end { 0 } else { last };
-            return self.phase[n] + self.slope(n) * (gray - end);
-        }
-        let wide = self.gray[k + 1] - self.gray[k];
-        let t = (gray - self.gray[k]) / wide;
-        let chord = self.phase[k] + t * (self.phase[k + 1] - self.phase[k]);
-        // By how much slopes at both ends differ from the chord's bends the curve away from it.
-        let [left, right] = [k, k + 1].map(|n| (self.slope(n) - self.rise(k)) * wide);
-        chord + t * (1.0 - t) * (left * (1.0 - t) - right * t)
+        cubic(&self.gray, &self.phase, gray)
     }
 
-    /// Slope from gray value `k` of the sweep to the next.
-    fn rise(&self, k: usize) -> f64 {
-        (self.phase[k + 1] - self.phase[k]) / (self.gray[k + 1] - self.gray[k])
+    /// The standard deviation at a gray value, between those of the sweep as their own.
+    pub fn sigma_at(&self, gray: f64) -> f64 {
+        let last = self.gray.len() - 1;
+        let k = self.gray.partition_point(|g| *g <= gray).clamp(1, last.max(1)) - 1;
+        let next = (k + 1).min(last);
+        let t = ((gray - self.gray[k]) / (self.gray[next] - self.gray[k])).clamp(0.0, 1.0);
+        if k == next { self.sigma[k] } else { self.sigma[k] + t * (self.sigma[next] - self.sigma[k]) }
     }
 
-    /// Slope at gray value `n` of the parabola through it and its neighbours, or through the three at an end; of the straight line
-    /// through two.
-    fn slope(&self, n: usize) -> f64 {
-        let last = self.gray.len() - 1;
-        if last == 1 {
-            return self.rise(0);
+    /// The smooth curve through the phases, where it leaves no more than their noise: gray values of a sweep err one by one, and
+    /// modulators answer smoothly. A table that was found as a curve, or that has kinks, stays what it is.
+    pub fn smooth(self) -> Self {
+        if self.how == How::Order {
+            return self;
         }
-        let middle = n.clamp(1, last - 1);
-        let [before, behind] = [middle - 1, middle].map(|k| self.gray[k + 1] - self.gray[k]);
-        let [rise, next] = [self.rise(middle - 1), self.rise(middle)];
-        let bend = (next - rise) / (before + behind);
-        // Of rise + bend (2 g - g0 - g1) at the three.
-        match n {
-            _ if n < middle => rise - bend * before,
-            _ if n > middle => next + bend * behind,
-            _ => rise + bend * before,
+        match curve::smooth(&self) {
+            Some((smooth, chi_square)) if chi_square < NOISE => smooth,
+            _ => self,
         }
     }
 
@@ -232,19 +214,30 @@ mod tests {
     }
 
     #[test]
-    fn parabolas_are_met_between_uneven_gray_values_and_straight_lines_beyond() {
-        let gray = vec![0.0, 10.0, 14.0, 40.0, 41.0];
-        let parabola = |g: f64| 0.3 * g + 0.01 * g * g;
-        let phase = gray.iter().map(|g| parabola(*g)).collect();
-        let table = PhaseTable { sigma: vec![0.01; gray.len()], gray, phase, how: How::Order };
-        for g in [0.0, 0.1, 9.0, 10.0, 12.0, 14.0, 33.0, 40.5, 41.0] {
-            assert!((table.at(g) - parabola(g)).abs() < 1e-12, "{g}: {} {}", table.at(g), parabola(g));
-        }
-        let slope = 0.3 + 2.0 * 0.01 * 41.0;
-        assert!((table.at(42.0) - (parabola(41.0) + slope)).abs() < 1e-12);
-        assert!((table.at(-1.0) + 0.3).abs() < 1e-12);
-        let two =
-            PhaseTable { gray: vec![0.0, 8.0], phase: vec![0.0, 1.0], sigma: vec![0.01; 2], how: How::Order };
-        assert!((two.at(2.0) - 0.25).abs() < 1e-15);
+    fn noise_of_single_gray_values_is_smoothed_and_kinks_are_not() {
+        let noise = |k: u32| f64::from(crate::device::noise::normals([9, k], 1, 2, 0)[0]);
+        let bent: fn(f64) -> f64 = |g| 5.5 * (g / 256.0) + 0.4 * (TAU * g / 256.0).sin();
+        let gray: Vec<f64> = (0..=32).map(|k| (8.0 * f64::from(k)).min(255.0)).collect();
+        let sigma: Vec<f64> = gray.iter().map(|g| if *g == 0.0 { 0.0 } else { 0.02 }).collect();
+        let measured = |f: fn(f64) -> f64| -> Vec<f64> {
+            let one = |(g, k): (&f64, u32)| if k == 0 { 0.0 } else { f(*g) + 0.02 * noise(k) };
+            gray.iter().zip(0..).map(one).collect()
+        };
+        let table = |phase| PhaseTable { gray: gray.clone(), phase, sigma: sigma.clone(), how: How::Frames };
+        let raw = table(measured(bent));
+        let smooth = raw.clone().smooth();
+        let square =
+            |t: &PhaseTable| t.gray.iter().zip(&t.phase).map(|(g, p)| (p - bent(*g)).powi(2)).sum::<f64>();
+        let chi: f64 = (1..33)
+            .map(|k| ((smooth.phase[k] - bent(smooth.gray[k])) / smooth.sigma[k]).powi(2))
+            .sum::<f64>()
+            / 32.0;
+        assert!(square(&smooth) < 0.6 * square(&raw), "{} {}", square(&smooth), square(&raw));
+        assert!((0.2..3.0).contains(&chi), "{chi}");
+        assert!(smooth.sigma_at(100.0) < 0.015 && smooth.sigma_at(300.0) == smooth.sigma[32]);
+        let kinked = table(measured(|g| if g < 128.0 { 0.0 } else { 3.0 }));
+        assert_eq!(kinked.clone().smooth(), kinked);
+        let found = PhaseTable { how: How::Order, ..raw };
+        assert_eq!(found.clone().smooth(), found);
     }
 }

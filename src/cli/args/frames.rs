@@ -172,11 +172,12 @@ impl From<FocusMetric> for crate::holography::Metric {
 #[command(after_help = "Examples:\n  ffm calibrate bench --out calibration.toml\n  \
     ffm calibrate bench --out calibration.toml --free crosstalk,distortion --fix gamma --device gpu --json\n  \
     ffm calibrate --plan experiment.toml --out bench       what to record, and how well it will tell\n\n\
-    Names for --free and --fix: shift, axial, roll, magnification, tilt, illumination, fill_factor, range, gamma, range_map,\n\
-    crosstalk, aperture, modulator_aberration (of every layer that frames show), camera_aberration; gain, offset, blur,\n\
-    distortion, shear, aspect (of the camera). Free without being named: all but range_map, crosstalk, distortion, shear and\n\
+    Names for --free and --fix: shift, axial, roll, magnification, tilt, illumination, fill_factor, range, gamma, lut,\n\
+    range_map, crosstalk, aperture, modulator_aberration (of every layer that frames show), camera_aberration; gain, offset, blur,\n\
+    distortion, shear, aspect (of the camera). Free without being named: all but lut, range_map, crosstalk, distortion, shear and\n\
     aspect, and but tilt and defocus (Noll 4) where all frames of a layer have one distance, which cannot tell them from shift, axial and magnification.\n\
     range_map: the phase range at 3 x 3 places of the modulator (or those of a range_map in --start), in place of one range.\n\
+    lut: phases at sixteen gray values of a look-up table, in place of range and gamma; free where it is from a gray sweep.\n\
     camera_aberration is estimated where the measurement has sets with a reference beam of role fit (as for ffm fields); its\n\
     Noll 2 to 4 only with camera.flat_reference = true in measurement.toml, for a reference may be tilted and curved.\n\n\
     Where the folder has background frames their mean is subtracted first, and where it has flat frames, too, counts are divided\n\
