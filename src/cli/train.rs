@@ -28,7 +28,7 @@ pub(super) fn train(args: &Train, common: &Common) -> anyhow::Result<ExitCode> {
     let data = experiment.load_data(None)?;
     experiment.detectors.classes.get_or_insert(data.classes.len());
     experiment.check_training_data(&data)?;
-    experiment.train.check_samples(experiment.hold_out(&data)?.0.train.len())?;
+    experiment.train.check_samples(experiment.split(&data)?.0.train.len())?;
     let mut engine = open(&experiment, &args.device, common)?;
     if args.dry_run {
         return dry_run(&experiment, &data, &*engine, common);

@@ -62,6 +62,16 @@ impl ImageSet {
         }
     }
 
+    /// The images, and behind them, in the same order, all of them mirrored left to right.
+    #[must_use]
+    pub fn with_mirrored(mut self) -> Self {
+        let mirrored: Vec<u8> =
+            self.pixels.chunks(self.size[1].max(1)).flat_map(|row| row.iter().rev()).copied().collect();
+        self.pixels.extend(mirrored);
+        self.labels.extend_from_within(..);
+        self
+    }
+
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()

@@ -55,7 +55,7 @@ pub fn compare_bits(
     note: &mut dyn FnMut(&str),
 ) -> Result<Option<BitsRow>, RunError> {
     experiment.check_training_data(data)?;
-    let (data, held) = experiment.hold_out(data)?;
+    let (data, held) = experiment.split(data)?;
     let mut bench = Bench { experiment, data: &data, held: held.as_ref(), engine, dir, stop };
     let seed = experiment.seed;
     let Some((first, _)) = bench.train("continuous-1", None, None)? else { return Ok(None) };

@@ -93,11 +93,14 @@ pub struct DataConfig {
     /// below 1 a share, from 1 on a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
+    /// Whether every training image is there a second time, mirrored left to right: an epoch has twice as many, and the network
+    /// learns less of single images by heart. Not for images whose meaning a mirror changes, such as digits.
+    pub mirror: bool,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { source: "strokes".into(), train: None, test: None, validation: None }
+        Self { source: "strokes".into(), train: None, test: None, validation: None, mirror: false }
     }
 }
 
@@ -181,12 +184,20 @@ impl Experiment {
         }
     }
 
-    /// The data with the validation images taken out of the training images; these beside it, `None` where none are asked for.
+    /// The data to train and test on: without the validation images, which are beside it, `None` where none are asked for; with
+    /// the mirrored copies of what is left.
     ///
     /// # Errors
-    /// [`ConfigError::Value`] when nothing would be left of one of the two.
-    pub fn hold_out(&self, data: &DataSet) -> Result<(DataSet, Option<ImageSet>), ConfigError> {
-        let Some(asked) = self.data.validation else { return Ok((data.clone(), None)) };
+    /// [`ConfigError::Value`] when nothing would be left of training or validation.
+    pub fn split(&self, data: &DataSet) -> Result<(DataSet, Option<ImageSet>), ConfigError> {
+        let (train, held) = self.hold_out(data)?;
+        let train = if self.data.mirror { train.with_mirrored() } else { train };
+        Ok((DataSet { train, ..data.clone() }, held))
+    }
+
+    /// Training images, and those of them that are held out.
+    fn hold_out(&self, data: &DataSet) -> Result<(ImageSet, Option<ImageSet>), ConfigError> {
+        let Some(asked) = self.data.validation else { return Ok((data.train.clone(), None)) };
         let n = data.train.len();
         // Wavelengths take turns in the set, and go on to do so in both parts.
         let turns = self.wavelengths.len().max(1);
@@ -206,7 +217,7 @@ impl Experiment {
         let all = |g: u32| (0..turns as u32).map(move |k| g * turns as u32 + k);
         let chosen: Vec<u32> = groups.into_iter().flat_map(all).collect();
         let rest: Vec<u32> = (0..n as u32).filter(|i| chosen.binary_search(i).is_err()).collect();
-        Ok((DataSet { train: data.train.only(&rest), ..data.clone() }, Some(data.train.only(&chosen))))
+        Ok((data.train.only(&rest), Some(data.train.only(&chosen))))
     }
 
     /// Samples that run at once at most: a batch, but no more than there are images.
@@ -246,7 +257,7 @@ mod tests {
         let split = |validation: f64| {
             let mut experiment = Experiment::default();
             experiment.data.validation = Some(validation);
-            experiment.hold_out(&data)
+            experiment.split(&data)
         };
         let (rest, held) = split(0.1).unwrap();
         let held = held.unwrap();
@@ -259,6 +270,22 @@ mod tests {
         }
         let read: Experiment = settings("[data]\nvalidation = 7", "test", &[]).unwrap();
         assert_eq!(read.data.validation, Some(7.0));
+        assert_eq!(settings::<Experiment>(&read.to_toml(), "written", &[]).unwrap(), read);
+    }
+
+    #[test]
+    fn mirrored_copies_are_of_training_images_alone() {
+        let limits = crate::data::Limits { train: Some(40), test: Some(5) };
+        let data = crate::data::load("strokes", limits, 1).unwrap();
+        let read: Experiment = settings("[data]\nvalidation = 10\nmirror = true", "test", &[]).unwrap();
+        let (found, held) = read.split(&data).unwrap();
+        assert_eq!((found.train.len(), held.unwrap().len(), found.test), (60, 10, data.test.clone()));
+        assert_eq!(found.train.labels[..30], found.train.labels[30..]);
+        let [rows, cols] = found.train.size;
+        let pixel = |image: usize, r: usize, c: usize| found.train.pixels[(image * rows + r) * cols + c];
+        for (image, r, c) in [(0, 3, 9), (17, 14, 0), (29, rows - 1, cols - 2)] {
+            assert_eq!(pixel(image, r, c), pixel(30 + image, r, cols - 1 - c));
+        }
         assert_eq!(settings::<Experiment>(&read.to_toml(), "written", &[]).unwrap(), read);
     }
 

@@ -117,6 +117,7 @@ fn recorded_rates(run: &Run, stage: &str) -> Vec<f64> {
 fn validation_chooses_the_epoch_and_resumes_to_the_same_bits() {
     let run = interruptions_change_nothing(&[
         "data.validation=0.25",
+        "data.mirror=true",
         "train.epochs=4",
         "train.rate=0.2",
         "train.keep=best",
@@ -127,8 +128,8 @@ fn validation_chooses_the_epoch_and_resumes_to_the_same_bits() {
         [(&run.summary.training.in_silico, Method::InSilico), (&run.summary.training.trained, Method::Ffm)]
     {
         let rows: Vec<&EpochRow> = run.rows.iter().filter(|(m, _)| *m == stage).map(|(_, row)| row).collect();
-        // 30 of 40 images are trained on, in batches of 8.
-        assert!(rows.iter().all(|row| row.step == 4 * row.epoch as u64));
+        // 30 of 40 images are trained on, and their mirror images, in batches of 8.
+        assert!(rows.iter().all(|row| row.step == 8 * row.epoch as u64));
         let best = rows.iter().map(|row| row.validation_accuracy.unwrap()).fold(0.0, f64::max);
         assert_eq!(course.kept_validation_accuracy, Some(best), "{stage:?}");
     }

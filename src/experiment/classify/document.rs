@@ -40,7 +40,7 @@ pub(super) fn report(
         seed: experiment.seed,
         device: analysis.device.clone(),
         version: format!("ffm-twin {}", env!("CARGO_PKG_VERSION")),
-        data: images(data, found.validation),
+        data: images(experiment, data, found.validation),
         class_names: data.classes.clone(),
         ideal: confusion(&found.ideal.evaluation.predictions)?,
         deployed: confusion(&found.deployed.evaluation.predictions)?,
@@ -69,9 +69,15 @@ pub(super) fn report(
 }
 
 /// The data set in a line.
-fn images(data: &DataSet, validation: usize) -> String {
+fn images(experiment: &Experiment, data: &DataSet, validation: usize) -> String {
+    let mirrored = if experiment.data.mirror { " (half of them mirrored)" } else { "" };
     let held = if validation > 0 { format!(", {validation} validation") } else { String::new() };
-    format!("{}: {} training{held} and {} test images", data.name, data.train.len(), data.test.len())
+    format!(
+        "{}: {} training{mirrored}{held} and {} test images",
+        data.name,
+        data.train.len(),
+        data.test.len()
+    )
 }
 
 /// What the third stage would take on the bench: every epoch trains on all images and tests on all.

@@ -95,7 +95,7 @@ fn tested(
     let programs = Programs::compile(experiment, data.test.size, engine)?;
     experiment.check_test_data(data)?;
     // The images that exposures were measured with are those that were trained on.
-    let held_out = if data.train.is_empty() { None } else { Some(experiment.hold_out(data)?.0) };
+    let held_out = if data.train.is_empty() { None } else { Some(experiment.split(data)?.0) };
     let data = held_out.as_ref().unwrap_or(data);
     let keep = experiment.train.keep;
     let ideal = finished(dir, Method::InSilico.name(), &programs.ideal, keep)?;

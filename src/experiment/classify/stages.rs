@@ -68,7 +68,7 @@ pub fn classify(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended,
 fn stages(run: Classification<'_>, watch: &mut dyn Watch) -> Result<Ended, RunError> {
     let Classification { experiment, data, engine, run: dir, command, stop } = run;
     experiment.check_training_data(data)?;
-    let (data, validation) = &experiment.hold_out(data)?;
+    let (data, validation) = &experiment.split(data)?;
     let mut programs = Programs::compile(experiment, data.train.size, engine)?;
     let mut context = Context { experiment, data, validation: validation.as_ref(), engine, dir, stop };
 
