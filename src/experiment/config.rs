@@ -192,7 +192,9 @@ impl Experiment {
     pub fn split(&self, data: &DataSet) -> Result<(DataSet, Option<ImageSet>), ConfigError> {
         let (train, held) = self.hold_out(data)?;
         let train = if self.data.mirror { train.with_mirrored() } else { train };
-        Ok((DataSet { train, ..data.clone() }, held))
+        let DataSet { name, origin, classes, test, .. } = data;
+        let (name, origin, classes) = (name.clone(), origin.clone(), classes.clone());
+        Ok((DataSet { name, origin, classes, train, test: test.clone() }, held))
     }
 
     /// Training images, and those of them that are held out.

@@ -12,7 +12,7 @@ use ffm_twin::twin::{ErrorPass, System, SystemConfig};
 use ndarray::Array2;
 use num_complex::Complex64;
 
-use crate::NEVER;
+use crate::support::record_all;
 
 /// A camera without noise to speak of.
 const QUIET: &str = "bits = 16\nfull_well = 1e10\nread_noise = 0.0\noffset = 0.0\n";
@@ -23,9 +23,7 @@ fn config(more: &str) -> SystemConfig {
 }
 
 fn run(system: &SystemConfig, truth: &str, extent: Extent, dir: &Path, plan: Option<&Path>) -> Recorded {
-    let truth: Truth = toml::from_str(truth).unwrap();
-    let asked = Asked { name: "test", system, truth: &truth, seed: 3, fine: 3, plan, extent, stop: &NEVER };
-    record(&asked, dir, &dir.join("truth.toml"), &mut |_, _| {}).unwrap()
+    record_all(dir, system, truth, 3, (extent, plan))
 }
 
 const ONE: Extent = Extent { fit: 1, test: 0, sweep: 0, transfer: 0, reference: 0 };

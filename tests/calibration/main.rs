@@ -8,9 +8,7 @@ mod measured_holograms;
 mod predict;
 mod range_map;
 mod response;
+mod support;
 mod table;
 mod uneven;
 mod wavefront;
-
-/// Nobody stops the laboratory.
-static NEVER: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);

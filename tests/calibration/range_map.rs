@@ -3,12 +3,11 @@
 use ffm_twin::calibrate::estimate::{Choice, estimate};
 use ffm_twin::calibrate::{Calibration, RangeMap};
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::lab::{Asked, Extent, Truth, record};
-use ffm_twin::twin::SystemConfig;
+use ffm_twin::lab::Extent;
 
 use crate::fits::names;
+use crate::support::{BENCH, observe};
 
-const BENCH: &str = "[optics]\npixels = 64\npitch = '25 um'\nlayers = 1\ndistance = '0.2 m'\n";
 /// The liquid crystal is thicker at the right, and thinnest at the lower left.
 const MAP: [[f64; 3]; 3] = [[0.95, 0.97, 1.0], [0.94, 0.96, 0.99], [0.91, 0.94, 0.98]];
 
@@ -23,12 +22,8 @@ fn truth() -> String {
 #[test]
 fn the_range_of_every_place_comes_back_from_ordinary_frames() {
     let dir = tempfile::tempdir().unwrap();
-    let system: SystemConfig = toml::from_str(BENCH).unwrap();
-    let truth: Truth = toml::from_str(&truth()).unwrap();
     let extent = Extent { fit: 12, test: 3, sweep: 0, transfer: 0, reference: 0 };
-    let (plan, stop) = (None, &crate::NEVER);
-    let asked = Asked { name: "bench", system: &system, truth: &truth, seed: 5, fine: 3, plan, extent, stop };
-    let recorded = record(&asked, dir.path(), &dir.path().join("truth.toml"), &mut |_, _| {}).unwrap();
+    let recorded = observe(dir.path(), BENCH, &truth(), 5, extent);
     let fitted = |choice: &Choice, base: &Calibration| {
         let engine = Box::new(CpuEngine::<f32>::new(2).unwrap());
         estimate(&recorded.measurement, base, choice, engine, &mut |_| ()).unwrap()

@@ -5,27 +5,13 @@ use std::path::PathBuf;
 
 use ffm_twin::calibrate::gray_phases;
 use ffm_twin::calibrate::response::{Levels, Order, PhaseTable, ResponseError, camera, from_order, sweeps};
-use ffm_twin::lab::{Asked, Extent, Recorded, Truth, record};
-use ffm_twin::twin::SystemConfig;
+use ffm_twin::lab::{Extent, Recorded};
 
-use crate::NEVER;
+use crate::support::{BENCH, observe};
 
 fn recorded(truth: &str, extent: Extent) -> (tempfile::TempDir, Recorded) {
-    let text = "[optics]\npixels = 64\npitch = '25 um'\nlayers = 1\ndistance = '0.2 m'\n";
-    let system: SystemConfig = toml::from_str(text).unwrap();
-    let truth: Truth = toml::from_str(truth).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let asked = Asked {
-        name: "test",
-        system: &system,
-        truth: &truth,
-        seed: 3,
-        fine: 3,
-        plan: None,
-        extent,
-        stop: &NEVER,
-    };
-    let found = record(&asked, dir.path(), &dir.path().join("truth.toml"), &mut |_, _| {}).unwrap();
+    let found = observe(dir.path(), BENCH, truth, 3, extent);
     (dir, found)
 }
 

@@ -3,41 +3,28 @@
 use ffm_twin::calibrate::estimate::{Choice, Outcome, estimate};
 use ffm_twin::calibrate::{Calibration, devices, gray_phases};
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::lab::{Asked, Extent, Truth, record};
-use ffm_twin::twin::SystemConfig;
+use ffm_twin::lab::Extent;
 
 use crate::fits::names;
+use crate::support::{BENCH, observe};
 
 /// 5.8 rad at gray 256, steep at both ends.
-fn truth() -> Truth {
+fn truth() -> String {
     let lut: Vec<f64> =
         (0..=256).map(|g| f64::from(g) / 256.0).map(|t| 5.8 * t + 0.45 * (6.0 * t).sin()).collect();
-    let text = format!(
+    format!(
         "[imperfections.layer.1]\nbits = 8\nshift = ['40 um', '-25 um']\naxial = '2 mm'\nroll = '0.1 deg'\nlut = {lut:?}\n\
          fill_factor = 0.94\nmodulator_aberration = {{ zernike = [[5, 0.3], [7, -0.2]] }}\n\
          [illumination]\nwaist = '1.2 mm'\n[camera]\npixels = 128\npitch = '12.5 um'\nblur = 0.4\n"
-    );
-    toml::from_str(&text).unwrap()
+    )
 }
 
 #[test]
 fn frames_say_more_of_a_table_than_the_sweep_did() {
     let dir = tempfile::tempdir().unwrap();
-    let bench = "[optics]\npixels = 64\npitch = '25 um'\nlayers = 1\ndistance = '0.2 m'\n";
-    let system: SystemConfig = toml::from_str(bench).unwrap();
     let truth = truth();
     let extent = Extent { fit: 8, test: 1, sweep: 33, transfer: 0, reference: 0 };
-    let asked = Asked {
-        name: "bench",
-        system: &system,
-        truth: &truth,
-        seed: 5,
-        fine: 3,
-        plan: None,
-        extent,
-        stop: &crate::NEVER,
-    };
-    let lab = record(&asked, dir.path(), &dir.path().join("truth.toml"), &mut |_, _| {}).unwrap();
+    let lab = observe(dir.path(), BENCH, &truth, 5, extent);
     let mut known = devices(&lab.measurement).unwrap();
     // As a weak laser and a short exposure would have it.
     let table = &mut known.tables[0].1;
@@ -56,7 +43,7 @@ fn frames_say_more_of_a_table_than_the_sweep_did() {
     let free = fitted(&choice);
     let kept = fitted(&Choice { fix: names(&["lut"]), ..choice.clone() });
 
-    let expected = gray_phases(&truth.imperfections.of(1));
+    let expected = gray_phases(&lab.truth.imperfections.of(1));
     // Rms over the gray values, up to 255.
     let error = |c: &Calibration| {
         let errors =

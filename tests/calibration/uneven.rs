@@ -6,13 +6,12 @@ use ffm_twin::calibrate::Calibration;
 use ffm_twin::calibrate::estimate::{Choice, Corrected, Outcome, estimate};
 use ffm_twin::device::noise;
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::lab::{Asked, Extent, Truth, record};
+use ffm_twin::lab::Extent;
 use ffm_twin::measure::{Frame, Measurement, Role};
-use ffm_twin::twin::SystemConfig;
 use ndarray::Array2;
 
-use crate::NEVER;
 use crate::fits::{fit, names, recorded, seen_by, write};
+use crate::support::observe;
 
 /// Side of the frames of `fits`.
 const SIDE: usize = 120;
@@ -118,22 +117,10 @@ fn values_are_those_of_an_even_camera() {
 /// Frames of a bench that the twin does not quite meet.
 fn measured(dir: &Path) -> Measurement {
     let text = "[optics]\npixels = 64\npitch = '40 um'\nlayers = 1\ndistance = '0.388 m'\n";
-    let system: SystemConfig = toml::from_str(text).unwrap();
     let truth = "[imperfections.all]\nbits = 8\nshift = ['14 um', '-9 um']\nrange = 0.92\ngamma = 1.12\n\
                  fill_factor = 0.93\n[camera]\nuneven = 0.05\n";
-    let truth: Truth = toml::from_str(truth).unwrap();
     let extent = Extent { fit: 6, test: 2, sweep: 0, transfer: 0, reference: 0 };
-    let asked = Asked {
-        name: "uneven",
-        system: &system,
-        truth: &truth,
-        seed: 5,
-        fine: 3,
-        plan: None,
-        extent,
-        stop: &NEVER,
-    };
-    record(&asked, dir, &dir.join("truth.toml"), &mut |_, _| {}).unwrap().measurement
+    observe(dir, text, truth, 5, extent).measurement
 }
 
 #[test]

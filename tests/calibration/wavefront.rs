@@ -7,11 +7,11 @@ use ffm_twin::calibrate::estimate::{Choice, EstimateError, Outcome, estimate};
 use ffm_twin::calibrate::{Calibration, Estimate};
 use ffm_twin::engine::Engine;
 use ffm_twin::engine::cpu::CpuEngine;
-use ffm_twin::lab::{Asked, Extent, Truth, record};
+use ffm_twin::lab::Extent;
 use ffm_twin::measure::{Measurement, Role, Shown};
-use ffm_twin::twin::SystemConfig;
 
-const BENCH: &str = "[optics]\npixels = 64\npitch = '25 um'\nlayers = 1\ndistance = '0.2 m'\n";
+use crate::support::{BENCH, observe};
+
 /// What is hidden: of the modulator, of the camera, of the reference beam, whose steps are 10 degrees off.
 const TRUTH: &str = "[imperfections.layer.1]\nbits = 8\nshift = ['40 um', '-25 um']\naxial = '2 mm'\nroll = '0.1 deg'\nrange = 0.95\n\
     fill_factor = 0.94\nmodulator_aberration = { zernike = [[5, 0.3], [7, -0.2], [8, 0.25]] }\n\
@@ -23,12 +23,8 @@ const TILTED: &str = "[reference]\ntilt = ['2 mrad', '-1.3 mrad']\nradius = '3 m
 
 /// Frames to fit to and three sets of a reference, of which the last is kept back.
 fn recorded(dir: &Path, reference: &str) -> Measurement {
-    let system: SystemConfig = toml::from_str(BENCH).unwrap();
-    let truth: Truth = toml::from_str(&format!("{TRUTH}{reference}")).unwrap();
     let extent = Extent { fit: 9, test: 2, sweep: 0, transfer: 0, reference: 3 };
-    let (plan, stop) = (None, &crate::NEVER);
-    let asked = Asked { name: "bench", system: &system, truth: &truth, seed: 5, fine: 3, plan, extent, stop };
-    let mut m = record(&asked, dir, &dir.join("truth.toml"), &mut |_, _| {}).unwrap().measurement;
+    let mut m = observe(dir, BENCH, &format!("{TRUTH}{reference}"), 5, extent).measurement;
     for frame in m.config.frames.iter_mut().filter(|f| f.set.as_deref() == Some("steps-3")) {
         frame.role = Role::Test;
     }

@@ -128,7 +128,7 @@ pub(crate) fn list(
                 // A map says how large the range is everywhere, a table stands in place of both.
                 "range" => !mapped && !table,
                 "gamma" => !table,
-                "lut" => matches!(choice.response.get(&layer), Some(Swept::Table(_))),
+                "lut" => table && matches!(choice.response.get(&layer), Some(Swept::Table(_))),
                 _ => true,
             };
             if !free(name, default) {
@@ -183,4 +183,28 @@ fn refuse(choice: &Choice, layer: usize, table: bool) -> Result<(), EstimateErro
     wrong.map_or(Ok(()), |(name, problem)| {
         Err(EstimateError::Choice { name: name.clone(), problem: format!("layer {layer} {problem}") })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_of_a_table_are_fitted_where_there_is_a_table() {
+        let grid = Grid::square(16, 10e-6).unwrap();
+        let swept = Swept::Table(vec![0.02; PHASES]);
+        let choice = Choice { response: [(1, swept.clone()), (2, swept)].into(), ..Choice::default() };
+        // The second layer's response was given by hand.
+        let imperfections =
+            toml::from_str("[layer.1]\nlut = [0.0, 3.0, 6.0]\n[layer.2]\nrange = 0.9").unwrap();
+        let base = Calibration { imperfections, ..Calibration::default() };
+        let all = list(&MeasurementConfig::default(), &base, &grid, &[(1, 1), (2, 1)], &choice).unwrap();
+        let of = |layer, name: &str| {
+            let key = format!("imperfections.layer.{layer}.{name}");
+            all.iter().filter(|p| p.key.starts_with(&key)).collect::<Vec<_>>()
+        };
+        assert!(of(1, "lut.").iter().all(|p| p.measured && p.prior == 0.02));
+        let count = |layer| ["lut.", "range", "gamma"].map(|name| of(layer, name).len());
+        assert_eq!([count(1), count(2)], [[PHASES, 0, 0], [0, 1, 1]]);
+    }
 }
