@@ -116,22 +116,21 @@ pub(crate) fn list(
         (default || choice.free.iter().any(|n| n == name)) && !choice.fix.iter().any(|n| n == name)
     };
     let mapped = free("range_map", false);
+    let table = |layer| base.imperfections.of(layer).lut.is_some();
+    refuse(choice, layers, &table)?;
     let mut all = Vec::new();
     for &(layer, distances) in layers {
         let several = distances > 1;
-        let table = base.imperfections.of(layer).lut.is_some();
-        refuse(choice, layer, table)?;
         for (name, knobs) in LAYER {
             let default = match name {
                 "tilt" => several,
                 "crosstalk" | "range_map" => false,
-                // A map says how large the range is everywhere, a table stands in place of both.
-                "range" => !mapped && !table,
-                "gamma" => !table,
-                "lut" => table && matches!(choice.response.get(&layer), Some(Swept::Table(_))),
+                // A map says how large the range is everywhere.
+                "range" => !mapped,
+                "lut" => matches!(choice.response.get(&layer), Some(Swept::Table(_))),
                 _ => true,
             };
-            if !free(name, default) {
+            if !free(name, default) || lacks(name, table(layer)).is_some() {
                 continue;
             }
             all.extend(knobs.iter().map(|&knob| parameter(knob, layer, config, grid)));
@@ -168,9 +167,9 @@ pub(crate) fn list(
     Ok(all)
 }
 
-/// Refuses names that a layer's response has nothing for.
-fn refuse(choice: &Choice, layer: usize, table: bool) -> Result<(), EstimateError> {
-    let problem = |name: &str| match name {
+/// Why a layer's response has nothing of that name: it is a table, or it is none.
+fn lacks(name: &str, table: bool) -> Option<&'static str> {
+    match name {
         "range" | "gamma" if table => {
             Some("has a table (lut), which stands in place of range and gamma; --free lut fits its phases")
         }
@@ -178,11 +177,24 @@ fn refuse(choice: &Choice, layer: usize, table: bool) -> Result<(), EstimateErro
             Some("has no table whose phases could be fitted; record a gray sweep, or give lut in --start")
         }
         _ => None,
-    };
-    let wrong = choice.free.iter().find_map(|name| Some((name, problem(name)?)));
-    wrong.map_or(Ok(()), |(name, problem)| {
-        Err(EstimateError::Choice { name: name.clone(), problem: format!("layer {layer} {problem}") })
-    })
+    }
+}
+
+/// Refuses names that no layer's response has anything for.
+fn refuse(
+    choice: &Choice,
+    layers: &[(usize, usize)],
+    table: &dyn Fn(usize) -> bool,
+) -> Result<(), EstimateError> {
+    for name in &choice.free {
+        let lacking: Option<Vec<_>> =
+            layers.iter().map(|&(layer, _)| Some((layer, lacks(name, table(layer))?))).collect();
+        if let Some((layer, problem)) = lacking.and_then(|all| all.first().copied()) {
+            let problem = format!("layer {layer} {problem}");
+            return Err(EstimateError::Choice { name: name.clone(), problem });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -206,5 +218,16 @@ mod tests {
         assert!(of(1, "lut.").iter().all(|p| p.measured && p.prior == 0.02));
         let count = |layer| ["lut.", "range", "gamma"].map(|name| of(layer, name).len());
         assert_eq!([count(1), count(2)], [[PHASES, 0, 0], [0, 1, 1]]);
+
+        // A name is for the layers that have something for it, and refused where none has.
+        let free = Choice { free: vec!["lut".into(), "gamma".into()], ..Choice::default() };
+        let numbers = |layers: &[(usize, usize)]| {
+            list(&MeasurementConfig::default(), &base, &grid, layers, &free).map(|all| {
+                all.iter().filter(|p| p.key.contains(".lut.") || p.key.ends_with(".gamma")).count()
+            })
+        };
+        assert_eq!(numbers(&[(1, 1), (2, 1)]).unwrap(), PHASES + 1);
+        assert!(numbers(&[(1, 1)]).unwrap_err().to_string().contains("layer 1 has a table"));
+        assert!(numbers(&[(2, 1)]).unwrap_err().to_string().contains("layer 2 has no table"));
     }
 }
